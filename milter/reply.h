@@ -1,0 +1,14 @@
+/* reply.h - a verdict as a milter reply, with its header edits in one burst.
+ *
+ * Internal to the milter door. Threads: libmilter's callback. */
+#ifndef MG_MILTER_REPLY_H
+#define MG_MILTER_REPLY_H
+
+#include <libmilter/mfapi.h>
+
+#include "engine/verdict.h"
+
+/* `at_end`: this is end-of-message, where header edits, hold and ACCEPT are allowed. */
+sfsistat mg_milter_reply(SMFICTX *ctx, const struct mg_verdict *verdict, bool at_end);
+
+#endif

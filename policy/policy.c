@@ -1,0 +1,214 @@
+#include "policy/policy.h"
+
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+
+#include "base/log.h"
+#include "policy/request.h"
+
+struct connection {
+	LIST_ENTRY(connection) link;
+	struct mg_policy *policy;
+	struct bufferevent *stream;
+};
+
+struct mg_policy {
+	struct event_base *base;
+	struct evconnlistener *listener;
+	struct mg_engine *engine;
+	struct mg_counters *counters;
+	LIST_HEAD(, connection) connections;
+	unsigned count;
+	bool is_draining;
+};
+
+static void close_connection(struct connection *connection)
+{
+	LIST_REMOVE(connection, link);
+	connection->policy->count--;
+	bufferevent_free(connection->stream);
+	free(connection);
+}
+
+static void complain(struct connection *connection, const char *what)
+{
+	atomic_fetch_add(&connection->policy->counters->policy_malformed, 1);
+	mg_log(MG_LOG_WARNING, "policy-malformed: reason=\"%s\", connection closed", what);
+}
+
+static void answer(struct connection *connection, const struct mg_verdict *verdict)
+{
+	struct evbuffer *out = bufferevent_get_output(connection->stream);
+
+	switch (verdict->action) {
+	case MG_ACTION_REJECT:
+		evbuffer_add_printf(out, "action=%s %s %s\n\n", verdict->code, verdict->dsn, verdict->text);
+		break;
+	case MG_ACTION_TEMPFAIL:
+		evbuffer_add_printf(out, "action=defer_if_permit %s %s\n\n", verdict->dsn, verdict->text);
+		break;
+	case MG_ACTION_QUARANTINE:
+		evbuffer_add_printf(out, "action=hold %s\n\n", verdict->text);
+		break;
+	default:
+		evbuffer_add(out, "action=dunno\n\n", 14);
+		break;
+	}
+}
+
+/* False: the connection had to be closed. */
+static bool serve(struct connection *connection, struct mg_str text)
+{
+	struct mg_policy_request request;
+	struct mg_verdict verdict;
+	struct mg_err err = { "" };
+
+	if (mg_policy_request_parse(text, &request, &err) != MG_OK) {
+		complain(connection, err.text);
+		close_connection(connection);
+		return false;
+	}
+	verdict = mg_engine_policy(connection->policy->engine, &request);
+	answer(connection, &verdict);
+	return true;
+}
+
+static bool is_quiet(const struct connection *connection)
+{
+	return evbuffer_get_length(bufferevent_get_input(connection->stream)) == 0 &&
+	       evbuffer_get_length(bufferevent_get_output(connection->stream)) == 0;
+}
+
+/* A request begun has a deadline; between requests Postfix may be silent as long as it likes. */
+static void set_patience(struct connection *connection)
+{
+	static const struct timeval request = { .tv_sec = MG_POLICY_REQUEST_S };
+	bool is_begun = evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0;
+
+	bufferevent_set_timeouts(connection->stream, is_begun ? &request : NULL, &request);
+}
+
+static void on_read(struct bufferevent *stream, void *arg)
+{
+	struct connection *connection = arg;
+	struct evbuffer *in = bufferevent_get_input(stream);
+
+	for (;;) {
+		size_t have = evbuffer_get_length(in), length;
+		struct mg_str buffered;
+
+		if (have == 0)
+			break;
+		buffered = mg_str_of(evbuffer_pullup(in, -1), have);
+		length = mg_policy_request_length(buffered);
+		if (length > MG_POLICY_REQUEST_MAX || (length == 0 && have > MG_POLICY_REQUEST_MAX)) {
+			complain(connection, "a request of more than 64 KiB");
+			close_connection(connection);
+			return;
+		}
+		if (length == 0)
+			break;
+		if (!serve(connection, mg_str_first(buffered, length)))
+			return;
+		evbuffer_drain(in, length);
+	}
+	set_patience(connection);
+}
+
+static void on_written(struct bufferevent *stream, void *arg)
+{
+	struct connection *connection = arg;
+
+	(void)stream;
+	if (connection->policy->is_draining && is_quiet(connection))
+		close_connection(connection);
+}
+
+static void on_event(struct bufferevent *stream, short what, void *arg)
+{
+	struct connection *connection = arg;
+
+	(void)stream;
+	if (what & BEV_EVENT_TIMEOUT)
+		complain(connection, "a request that was not completed in time");
+	close_connection(connection);
+}
+
+static void on_accept(
+	struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int length, void *arg)
+{
+	struct mg_policy *policy = arg;
+	struct connection *connection = NULL;
+
+	(void)listener;
+	(void)address;
+	(void)length;
+	if (policy->count < MG_POLICY_CONNECTIONS)
+		connection = calloc(1, sizeof *connection);
+	if (connection != NULL)
+		connection->stream = bufferevent_socket_new(policy->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (connection == NULL || connection->stream == NULL) {
+		mg_log(MG_LOG_WARNING, "policy-refused: connections=%u", policy->count);
+		free(connection);
+		evutil_closesocket(fd);
+		return;
+	}
+	connection->policy = policy;
+	LIST_INSERT_HEAD(&policy->connections, connection, link);
+	policy->count++;
+	bufferevent_setcb(connection->stream, on_read, on_written, on_event, connection);
+	bufferevent_setwatermark(connection->stream, EV_READ, 0, MG_POLICY_REQUEST_MAX + 1);
+	bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+}
+
+enum mg_rc mg_policy_start(struct event_base *base, int listen_fd, struct mg_engine *engine,
+	struct mg_counters *counters, struct mg_policy **policy_out, struct mg_err *err)
+{
+	struct mg_policy *policy = calloc(1, sizeof *policy);
+
+	if (policy == NULL)
+		return mg_err_set(err, MG_ENOMEM, "no memory for the policy door");
+	*policy = (struct mg_policy){ .base = base, .engine = engine, .counters = counters };
+	policy->listener = evconnlistener_new(base, on_accept, policy, LEV_OPT_CLOSE_ON_EXEC, 0, listen_fd);
+	if (policy->listener == NULL) {
+		mg_policy_free(&policy);
+		return mg_err_set(err, MG_EIO, "libevent does not take the policy socket");
+	}
+	*policy_out = policy;
+	return MG_OK;
+}
+
+void mg_policy_drain(struct mg_policy *policy)
+{
+	struct connection *connection, *next;
+
+	policy->is_draining = true;
+	if (policy->listener != NULL)
+		evconnlistener_disable(policy->listener);
+	for (connection = LIST_FIRST(&policy->connections); connection != NULL; connection = next) {
+		next = LIST_NEXT(connection, link);
+		if (is_quiet(connection))
+			close_connection(connection);
+	}
+}
+
+unsigned mg_policy_connections(const struct mg_policy *policy)
+{
+	return policy->count;
+}
+
+void mg_policy_free(struct mg_policy **policy)
+{
+	if (*policy == NULL)
+		return;
+	while (!LIST_EMPTY(&(*policy)->connections))
+		close_connection(LIST_FIRST(&(*policy)->connections));
+	if ((*policy)->listener != NULL)
+		evconnlistener_free((*policy)->listener);
+	free(*policy);
+	*policy = NULL;
+}

@@ -1,0 +1,106 @@
+#include "policy/request.h"
+
+size_t mg_policy_request_length(struct mg_str buffered)
+{
+	size_t end;
+
+	if (mg_str_starts(buffered, MG_STR("\n")))
+		return 1;
+	end = mg_str_find_str(buffered, MG_STR("\n\n"));
+	return end == SIZE_MAX ? 0 : end + 2;
+}
+
+/* The attributes that are kept as text, and where. */
+static const struct {
+	struct mg_str name;
+	size_t place;
+} texts[] = {
+#define ROW(name, member)                                                                                              \
+	{                                                                                                              \
+		{ name, sizeof(name) - 1 }, offsetof(struct mg_policy_request, member)                                 \
+	}
+	ROW("client_name", client.name),
+	ROW("server_port", client.server_port),
+	ROW("helo_name", helo),
+	ROW("sender", sender),
+	ROW("recipient", recipient),
+	ROW("queue_id", queue_id),
+	ROW("instance", instance),
+	ROW("sasl_username", user),
+	ROW("sasl_method", auth_type),
+	ROW("encryption_protocol", tls),
+#undef ROW
+};
+
+static enum mg_policy_stage stage_of(struct mg_str word)
+{
+	static const struct {
+		struct mg_str word;
+		enum mg_policy_stage stage;
+	} stages[] = {
+		{ { "MAIL", 4 }, MG_POLICY_MAIL },
+		{ { "RCPT", 4 }, MG_POLICY_RCPT },
+		{ { "DATA", 4 }, MG_POLICY_DATA },
+		{ { "END-OF-MESSAGE", 14 }, MG_POLICY_END },
+	};
+
+	for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+		if (mg_str_eq(stages[i].word, word))
+			return stages[i].stage;
+	return MG_POLICY_OTHER;
+}
+
+static void take(struct mg_policy_request *request, struct mg_str name, struct mg_str value)
+{
+	uint64_t number;
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		struct mg_str *place = (struct mg_str *)((char *)request + texts[i].place);
+
+		if (mg_str_eq(texts[i].name, name)) {
+			if (place->p == NULL)
+				*place = value;
+			return;
+		}
+	}
+	if (mg_str_eq(name, MG_STR("client_address")) && request->client.ip.family == MG_IP_NONE)
+		mg_ip_parse(value, &request->client.ip);
+	else if (mg_str_eq(name, MG_STR("client_port")) && mg_str_to_u64(value, 65535, &number))
+		request->client.port = (unsigned)number;
+	else if (mg_str_eq(name, MG_STR("protocol_state")))
+		request->stage = stage_of(value);
+	else if (mg_str_eq(name, MG_STR("size")) && mg_str_to_u64(value, INT64_MAX, &number))
+		request->size_bytes = number;
+	else if (mg_str_eq(name, MG_STR("recipient_count")) && mg_str_to_u64(value, 1000000, &number))
+		request->recipient_count = (unsigned)number;
+}
+
+enum mg_rc mg_policy_request_parse(struct mg_str text, struct mg_policy_request *request_out, struct mg_err *err)
+{
+	bool is_policy = false;
+
+	*request_out = (struct mg_policy_request){ 0 };
+	if (mg_str_find(text, '\0') != SIZE_MAX)
+		return mg_err_set(err, MG_ESYNTAX, "a NUL byte in a policy request");
+	while (text.n > 0) {
+		struct mg_str value = mg_str_cut(&text, '\n');
+		size_t equals = mg_str_find(value, '=');
+		struct mg_str name = mg_str_first(value, equals);
+
+		if (value.n == 0)
+			continue;
+		if (equals == SIZE_MAX)
+			return mg_err_set(err, MG_ESYNTAX, "a policy attribute without '='");
+		value = mg_str_from(value, equals + 1);
+		if (mg_str_eq(name, MG_STR("request"))) {
+			if (!mg_str_eq(value, MG_STR("smtpd_access_policy")))
+				return mg_err_set(err, MG_ESYNTAX, "not a request=smtpd_access_policy");
+			is_policy = true;
+		} else {
+			take(request_out, name, value);
+		}
+	}
+	if (!is_policy)
+		return mg_err_set(err, MG_ESYNTAX, "a policy request without request=smtpd_access_policy");
+	return MG_OK;
+}

@@ -1,0 +1,276 @@
+/* The table of sessions and the ways in and out of it. A session lives while a milter holds it or a policy transaction
+ * waits in it. */
+#include "engine/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+enum { FACT_MAX = 255 };
+
+enum mg_rc mg_engine_new(const struct mg_engine_options *options, struct mg_engine **engine_out, struct mg_err *err)
+{
+	struct mg_engine *engine = calloc(1, sizeof *engine);
+
+	if (engine == NULL)
+		return mg_err_set(err, MG_ENOMEM, "no memory for the engine");
+	pthread_mutex_init(&engine->lock, NULL);
+	engine->conf = mg_conf_ref(options->conf);
+	engine->counters = options->counters;
+	engine->put = options->put;
+	engine->context = options->context;
+	*engine_out = engine;
+	return MG_OK;
+}
+
+void mg_engine_set_conf(struct mg_engine *engine, const struct mg_conf *conf)
+{
+	const struct mg_conf *before;
+
+	pthread_mutex_lock(&engine->lock);
+	before = engine->conf;
+	engine->conf = mg_conf_ref(conf);
+	pthread_mutex_unlock(&engine->lock);
+	mg_conf_unref(&before);
+}
+
+void mg_engine_set_domains(struct mg_engine *engine, const struct mg_domains *domains)
+{
+	const struct mg_domains *before;
+
+	pthread_mutex_lock(&engine->lock);
+	before = engine->domains;
+	engine->domains = mg_domains_ref(domains);
+	pthread_mutex_unlock(&engine->lock);
+	mg_domains_unref(&before);
+}
+
+void mg_session_key(char key[MG_SESSION_KEY], const struct mg_client *client)
+{
+	char ip[MG_IP_TEXT];
+
+	key[0] = '\0';
+	if (client->port != 0 && client->ip.family != MG_IP_NONE)
+		snprintf(key, MG_SESSION_KEY, "%s %u", mg_ip_text(&client->ip, ip, sizeof ip), client->port);
+}
+
+struct mg_str mg_session_fact(const char *fact)
+{
+	return mg_str_z(fact == NULL ? "" : fact);
+}
+
+void mg_session_learn(char **fact, struct mg_str text)
+{
+	if (text.n == 0 || (*fact != NULL && mg_str_eq(mg_str_z(*fact), text)))
+		return;
+	free(*fact);
+	*fact = mg_str_dup(mg_str_first(text, FACT_MAX));
+}
+
+static struct mg_session *new_session(struct mg_engine *engine, const struct mg_client *client)
+{
+	struct mg_session *session = calloc(1, sizeof *session);
+
+	if (session == NULL)
+		return NULL;
+	pthread_mutex_init(&session->lock, NULL);
+	session->engine = engine;
+	session->ip = client->ip;
+	session->port = client->port;
+	session->connect_us = mg_wall_us();
+	session->touched_us = mg_mono_us();
+	atomic_fetch_add(&engine->sessions, 1);
+	return session;
+}
+
+struct mg_session *mg_session_find(
+	struct mg_engine *engine, const struct mg_client *client, const char *key, bool is_milter)
+{
+	struct mg_session *session = NULL;
+
+	pthread_mutex_lock(&engine->lock);
+	if (key[0] != '\0')
+		HASH_FIND_STR(engine->table, key, session);
+	/* A second milter session with the same address and port: which one policy means can't be told. */
+	if (session != NULL && is_milter && session->milters > 0)
+		session = NULL, key = "";
+	if (session == NULL && (is_milter || engine->sessions < MG_ENGINE_POLICY_SESSIONS))
+		session = new_session(engine, client);
+	else if (session != NULL)
+		key = "";
+	if (session != NULL) {
+		if (key[0] != '\0') {
+			mg_str_copy(session->key, sizeof session->key, mg_str_z(key));
+			HASH_ADD_STR(engine->table, key, session);
+		}
+		session->refs++;
+		session->milters += is_milter;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	if (session != NULL && is_milter)
+		atomic_fetch_add(&engine->milter_sessions, 1);
+	return session;
+}
+
+static void free_session(struct mg_session *session)
+{
+	atomic_fetch_sub(&session->engine->sessions, 1);
+	pthread_mutex_destroy(&session->lock);
+	free(session->name);
+	free(session->server_port);
+	free(session->helo);
+	free(session->tls);
+	free(session);
+}
+
+/* Nobody holds it and no policy transaction waits in it. Engine locked: with refs at 0 nobody else can be inside. */
+static bool is_over(const struct mg_session *session)
+{
+	return session->refs == 0 && !session->has_waiting;
+}
+
+void mg_session_release(struct mg_session *session, bool is_milter)
+{
+	struct mg_engine *engine = session->engine;
+	bool gone;
+
+	pthread_mutex_lock(&engine->lock);
+	session->refs--;
+	session->milters -= is_milter;
+	gone = is_over(session);
+	if (gone && session->key[0] != '\0')
+		HASH_DEL(engine->table, session);
+	pthread_mutex_unlock(&engine->lock);
+	if (is_milter)
+		atomic_fetch_sub(&engine->milter_sessions, 1);
+	if (gone)
+		free_session(session);
+}
+
+struct mg_txn *mg_session_begin(struct mg_session *session)
+{
+	struct mg_engine *engine = session->engine;
+	struct mg_client client = { session->ip, session->port, mg_session_fact(session->name),
+		mg_session_fact(session->server_port) };
+	struct mg_txn *txn;
+
+	pthread_mutex_lock(&engine->lock);
+	txn = mg_txn_begin(engine->conf, engine->domains);
+	pthread_mutex_unlock(&engine->lock);
+	if (txn == NULL) {
+		atomic_fetch_add(&engine->counters->degraded[MG_DEGRADED_MEMORY], 1);
+		return NULL;
+	}
+	mg_txn_client(txn, &client, session->connect_us);
+	txn->is_simulated = session->is_simulated;
+	txn->record->helo = mg_record_text(txn->record, mg_session_fact(session->helo));
+	txn->record->tls = mg_record_text(txn->record, mg_session_fact(session->tls));
+	atomic_fetch_add(&engine->transactions, 1);
+	return txn;
+}
+
+void mg_session_set_waiting(struct mg_session *session, struct mg_txn *txn)
+{
+	session->waiting = txn;
+	session->waiting_pid = txn == NULL ? 0 : txn->record->smtpd_pid;
+	session->has_waiting = txn != NULL;
+}
+
+struct mg_record *mg_session_finish(struct mg_session *session, struct mg_txn **txn, enum mg_end how)
+{
+	if (*txn == NULL)
+		return NULL;
+	atomic_fetch_sub(&session->engine->transactions, 1);
+	return mg_txn_end(txn, how);
+}
+
+void mg_engine_deliver(struct mg_engine *engine, struct mg_record *record)
+{
+	if (record == NULL)
+		return;
+	mg_counters_add(engine->counters, record->action, record->latency_us);
+	if (!engine->put(engine->context, record))
+		atomic_fetch_add(&engine->counters->degraded[MG_DEGRADED_JOURNAL], 1);
+}
+
+/* Takes out of the table each waiting transaction that `is_due` names, and delivers it. */
+static void end_waiting(
+	struct mg_engine *engine, bool (*is_due)(const struct mg_session *, const void *), const void *what)
+{
+	struct mg_session *session, *next;
+
+	for (;;) {
+		struct mg_record *record;
+
+		pthread_mutex_lock(&engine->lock);
+		HASH_ITER(hh, engine->table, session, next)
+		if (session->has_waiting && is_due(session, what))
+			break;
+		if (session != NULL)
+			session->refs++;
+		pthread_mutex_unlock(&engine->lock);
+		if (session == NULL)
+			return;
+		pthread_mutex_lock(&session->lock);
+		record = mg_session_finish(session, &session->waiting, MG_END_POLICY);
+		mg_session_set_waiting(session, NULL);
+		pthread_mutex_unlock(&session->lock);
+		mg_session_release(session, false);
+		mg_engine_deliver(engine, record);
+	}
+}
+
+static bool is_idle(const struct mg_session *session, const void *now_us)
+{
+	return *(const int64_t *)now_us - session->touched_us > MG_ENGINE_IDLE_S * MG_S_US;
+}
+
+static bool is_of_process(const struct mg_session *session, const void *pid)
+{
+	return session->milters == 0 && session->waiting_pid == *(const unsigned *)pid;
+}
+
+static bool is_any(const struct mg_session *session, const void *nothing)
+{
+	(void)session;
+	(void)nothing;
+	return true;
+}
+
+void mg_engine_sweep(struct mg_engine *engine)
+{
+	int64_t now_us = mg_mono_us();
+
+	end_waiting(engine, is_idle, &now_us);
+}
+
+void mg_engine_flush(struct mg_engine *engine)
+{
+	end_waiting(engine, is_any, NULL);
+}
+
+void mg_engine_log_line(struct mg_engine *engine, const struct mg_log_line *line)
+{
+	if (line->kind == MG_LINE_DISCONNECT && line->pid != 0 && engine->sessions > 0)
+		end_waiting(engine, is_of_process, &line->pid);
+}
+
+void mg_engine_stats(struct mg_engine *engine, struct mg_engine_stats *stats_out)
+{
+	stats_out->sessions = engine->sessions;
+	stats_out->milter_sessions = engine->milter_sessions;
+	stats_out->transactions = engine->transactions;
+}
+
+void mg_engine_free(struct mg_engine **engine)
+{
+	if (*engine == NULL)
+		return;
+	mg_engine_flush(*engine);
+	mg_conf_unref(&(*engine)->conf);
+	mg_domains_unref(&(*engine)->domains);
+	pthread_mutex_destroy(&(*engine)->lock);
+	free(*engine);
+	*engine = NULL;
+}

@@ -1,0 +1,68 @@
+/* internal.h - the session and the table of sessions; seen by the engine's own files only. */
+#ifndef MG_ENGINE_INTERNAL_H
+#define MG_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/hash.h"
+#include "engine/transaction.h"
+
+#include <uthash.h>
+
+enum { MG_SESSION_KEY = 96 };
+
+struct mg_session {
+	UT_hash_handle hh;
+	struct mg_engine *engine;
+	char key[MG_SESSION_KEY]; /* "" not in the table */
+	unsigned refs;            /* engine->lock */
+	unsigned milters;         /* engine->lock: milter sessions that say they are this connection */
+
+	pthread_mutex_t lock; /* all below */
+	struct mg_ip ip;
+	unsigned port;
+	int64_t connect_us;
+	char *name, *server_port, *helo, *tls; /* heap, NULL unknown */
+	bool is_simulated;
+	struct mg_txn *open;    /* the milter's MAIL */
+	struct mg_txn *waiting; /* policy's, adopted by no MAIL so far */
+
+	/* Of `waiting`, for those who walk the table with the engine's lock only. */
+	_Atomic bool has_waiting;
+	_Atomic unsigned waiting_pid; /* its smtpd process, 0 unknown */
+	_Atomic int64_t touched_us;   /* monotonic */
+};
+
+struct mg_engine {
+	pthread_mutex_t lock; /* table, refs, snapshots */
+	struct mg_session *table;
+	const struct mg_conf *conf;
+	const struct mg_domains *domains;
+	struct mg_counters *counters;
+	bool (*put)(void *, struct mg_record *);
+	void *context;
+	_Atomic size_t sessions, milter_sessions, transactions;
+};
+
+/* The session of this client, made when it is not there; one reference. NULL: no memory, or for policy: too many. */
+struct mg_session *mg_session_find(
+	struct mg_engine *engine, const struct mg_client *client, const char *key, bool is_milter);
+void mg_session_release(struct mg_session *session, bool is_milter);
+
+/* The key of a client for joining; "" when port or address say nothing. */
+void mg_session_key(char key[MG_SESSION_KEY], const struct mg_client *client);
+
+/* A transaction under the engine's present snapshots, with the session's facts. Session locked. */
+struct mg_txn *mg_session_begin(struct mg_session *session);
+
+/* Sets session->waiting and what is told of it. Session locked. */
+void mg_session_set_waiting(struct mg_session *session, struct mg_txn *txn);
+
+/* Ends *txn (NULL is fine) and returns its record for mg_engine_deliver(), which comes after unlocking. */
+struct mg_record *mg_session_finish(struct mg_session *session, struct mg_txn **txn, enum mg_end how);
+void mg_engine_deliver(struct mg_engine *engine, struct mg_record *record);
+
+struct mg_str mg_session_fact(const char *fact);
+void mg_session_learn(char **fact, struct mg_str text); /* replaces; cut at 255 bytes */
+
+#endif

@@ -1,0 +1,175 @@
+/* The milter's events of one SMTP connection. Each takes the session's lock, changes the open transaction, and hands a
+ * finished record over only after unlocking. */
+#include "engine/internal.h"
+
+#include "base/clock.h"
+
+struct mg_session *mg_session_open(struct mg_engine *engine, const struct mg_client *client)
+{
+	char key[MG_SESSION_KEY];
+	struct mg_session *session;
+
+	mg_session_key(key, client);
+	session = mg_session_find(engine, client, key, true);
+	if (session == NULL) {
+		atomic_fetch_add(&engine->counters->degraded[MG_DEGRADED_MEMORY], 1);
+		return NULL;
+	}
+	pthread_mutex_lock(&session->lock);
+	session->is_simulated = client->port == 0;
+	mg_session_learn(&session->name, client->name);
+	mg_session_learn(&session->server_port, client->server_port);
+	pthread_mutex_unlock(&session->lock);
+	return session;
+}
+
+void mg_session_close(struct mg_session **session)
+{
+	struct mg_session *closing = *session;
+	struct mg_engine *engine;
+	struct mg_record *open, *waiting;
+
+	if (closing == NULL)
+		return;
+	engine = closing->engine;
+	pthread_mutex_lock(&closing->lock);
+	open = mg_session_finish(closing, &closing->open, MG_END_GONE);
+	waiting = mg_session_finish(closing, &closing->waiting, MG_END_POLICY);
+	mg_session_set_waiting(closing, NULL);
+	pthread_mutex_unlock(&closing->lock);
+	mg_session_release(closing, true);
+	*session = NULL;
+	mg_engine_deliver(engine, waiting);
+	mg_engine_deliver(engine, open);
+}
+
+void mg_session_helo(struct mg_session *session, struct mg_str helo)
+{
+	pthread_mutex_lock(&session->lock);
+	mg_session_learn(&session->helo, helo);
+	pthread_mutex_unlock(&session->lock);
+}
+
+void mg_session_tls(struct mg_session *session, struct mg_str version)
+{
+	pthread_mutex_lock(&session->lock);
+	mg_session_learn(&session->tls, version);
+	pthread_mutex_unlock(&session->lock);
+}
+
+/* Takes the waiting transaction of policy over, when it is of this sender; another one has ended by now. */
+static struct mg_record *adopt(struct mg_session *session, struct mg_str sender)
+{
+	struct mg_txn *waiting = session->waiting;
+	struct mg_record *ended = NULL;
+
+	if (waiting != NULL && mg_str_eq_nocase(mg_str_z(waiting->record->sender), sender))
+		session->open = waiting;
+	else
+		ended = mg_session_finish(session, &waiting, MG_END_POLICY);
+	mg_session_set_waiting(session, NULL);
+	return ended;
+}
+
+void mg_session_mail(struct mg_session *session, struct mg_str sender, struct mg_str user, struct mg_str auth_type)
+{
+	struct mg_record *before, *waited;
+
+	pthread_mutex_lock(&session->lock);
+	before = mg_session_finish(session, &session->open, MG_END_RESET);
+	waited = adopt(session, sender);
+	if (session->open == NULL)
+		session->open = mg_session_begin(session);
+	if (session->open != NULL) {
+		struct mg_record *record = session->open->record;
+
+		record->by_milter = true;
+		record->sender = mg_record_text(record, sender);
+		record->size_bytes = 0; /* counted as it comes, whatever was declared */
+		if (record->helo[0] == '\0')
+			record->helo = mg_record_text(record, mg_session_fact(session->helo));
+		if (record->tls[0] == '\0')
+			record->tls = mg_record_text(record, mg_session_fact(session->tls));
+		mg_txn_user(session->open, user, auth_type);
+	}
+	pthread_mutex_unlock(&session->lock);
+	mg_engine_deliver(session->engine, before);
+	mg_engine_deliver(session->engine, waited);
+}
+
+struct mg_verdict mg_session_rcpt(struct mg_session *session, const struct mg_rcpt_facts *facts)
+{
+	int64_t start_us = mg_mono_us();
+	struct mg_verdict verdict = { .action = MG_ACTION_ACCEPT };
+
+	pthread_mutex_lock(&session->lock);
+	if (session->open != NULL) {
+		mg_txn_rcpt(session->open, facts);
+		session->open->record->latency_us += mg_mono_us() - start_us;
+	}
+	pthread_mutex_unlock(&session->lock);
+	return verdict;
+}
+
+/* The name our own fields carry: as configured, else Postfix's. */
+static struct mg_str own_id(const struct mg_txn *txn)
+{
+	const char *configured = txn->conf->authserv_id;
+
+	return mg_str_z(configured[0] != '\0' ? configured : mg_domains_hostname(txn->domains));
+}
+
+void mg_session_header(struct mg_session *session, struct mg_str name, struct mg_str value)
+{
+	pthread_mutex_lock(&session->lock);
+	if (session->open != NULL)
+		mg_txn_header(session->open, name, value, own_id(session->open));
+	pthread_mutex_unlock(&session->lock);
+}
+
+void mg_session_body(struct mg_session *session, size_t bytes)
+{
+	pthread_mutex_lock(&session->lock);
+	if (session->open != NULL)
+		session->open->record->size_bytes += bytes;
+	pthread_mutex_unlock(&session->lock);
+}
+
+void mg_session_verdict(struct mg_session *session, struct mg_str queue_id, struct mg_verdict *verdict_out)
+{
+	int64_t start_us = mg_mono_us();
+
+	*verdict_out = (struct mg_verdict){ .action = MG_ACTION_ACCEPT };
+	pthread_mutex_lock(&session->lock);
+	if (session->open != NULL) {
+		struct mg_record *record = session->open->record;
+
+		if (record->queue_id[0] == '\0')
+			record->queue_id = mg_record_text(record, queue_id);
+		record->action = session->open->conf->mode == MG_MODE_OBSERVE ? MG_ACTION_OBSERVE : MG_ACTION_ACCEPT;
+		if (session->open->conf->auth.add_header && record->action == MG_ACTION_ACCEPT)
+			mg_txn_edits(session->open, verdict_out);
+		record->latency_us += mg_mono_us() - start_us;
+	}
+	pthread_mutex_unlock(&session->lock);
+}
+
+static void end_open(struct mg_session *session, enum mg_end how)
+{
+	struct mg_record *record;
+
+	pthread_mutex_lock(&session->lock);
+	record = mg_session_finish(session, &session->open, how);
+	pthread_mutex_unlock(&session->lock);
+	mg_engine_deliver(session->engine, record);
+}
+
+void mg_session_end(struct mg_session *session)
+{
+	end_open(session, MG_END_YES);
+}
+
+void mg_session_abort(struct mg_session *session)
+{
+	end_open(session, MG_END_RESET);
+}
