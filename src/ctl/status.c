@@ -1,0 +1,104 @@
+/* mailguardctl status: what a person at 3 a.m. must know, from top to bottom. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/i18n.h"
+#include "ctl/findings.h"
+
+static void print_headline(const struct mg_ctl *ctl, const json_t *status)
+{
+	const char *state = mg_ctl_text(status, "state");
+	bool is_crit = mg_str_eq(mg_str_z(state), MG_STR("crit")), is_warn = mg_str_eq(mg_str_z(state), MG_STR("warn"));
+	char version[64];
+
+	snprintf(version, sizeof version, "mailguard %s: ", mg_ctl_text(status, "version"));
+	mg_ctl_print(ctl, MG_INK_STRONG, 0, version);
+	mg_ctl_print(ctl,
+		is_crit   ? MG_INK_BAD
+		: is_warn ? MG_INK_WARN
+			  : MG_INK_GOOD,
+		0,
+		is_crit   ? _("something is wrong")
+		: is_warn ? _("working, with warnings")
+			  : _("everything is fine"));
+	putchar('\n');
+}
+
+static void print_state(const struct mg_ctl *ctl, const json_t *status)
+{
+	const json_t *wiring = json_object_get(status, "wiring");
+	bool is_observing = mg_str_eq(mg_str_z(mg_ctl_text(status, "mode")), MG_STR("observe"));
+	char up[32], line[256];
+
+	mg_ctl_duration(up, sizeof up, mg_ctl_number(status, "uptime_s"));
+	snprintf(line, sizeof line, _("up %s; %s; milter %s, policy check %s"), up,
+		is_observing ? _("only observing (mode \"observe\")") : _("enforcing"),
+		json_is_true(json_object_get(wiring, "milter")) ? _("wired") : _("NOT wired"),
+		json_is_true(json_object_get(wiring, "policy")) ? _("wired") : _("NOT wired"));
+	mg_ctl_paragraph(ctl, 2, "", line);
+}
+
+static void print_count(const struct mg_ctl *ctl, const json_t *counts, const char *key, const char *word)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "%" PRId64 " %s", mg_ctl_number(counts, key), word);
+	mg_ctl_print(ctl, MG_INK_PLAIN, 16, text);
+}
+
+static void print_traffic(const struct mg_ctl *ctl, const json_t *status)
+{
+	const json_t *counts = json_object_get(status, "transactions"), *figures = json_object_get(status, "figures");
+	char text[160];
+
+	putchar('\n');
+	mg_ctl_print(ctl, MG_INK_STRONG, 0, _("Mail since the start"));
+	printf("\n  ");
+	print_count(ctl, counts, "accepted", _("accepted"));
+	print_count(ctl, counts, "rejected", _("refused"));
+	print_count(ctl, counts, "tempfailed", _("put off"));
+	print_count(ctl, counts, "quarantined", _("held"));
+	print_count(ctl, counts, "discarded", _("discarded"));
+	putchar('\n');
+	if (mg_ctl_number(counts, "total") == 0)
+		return;
+	snprintf(text, sizeof text,
+		_("mail waits for mailguard: half of it less than %.2f ms, 99 of 100 less than %.2f ms"),
+		(double)mg_ctl_number(figures, "latency_p50_us") / 1000,
+		(double)mg_ctl_number(figures, "latency_p99_us") / 1000);
+	mg_ctl_paragraph(ctl, 2, "", text);
+}
+
+int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv)
+{
+	json_t *status = NULL, *checks;
+	int exit_status = mg_ctl_options(ctl, argc, argv, NULL);
+
+	if (exit_status != MG_EXIT_GO_ON)
+		return exit_status;
+	if (optind < argc)
+		return mg_ctl_fail(MG_EXIT_USAGE, _("status takes no arguments"));
+	exit_status = mg_ctl_call(ctl, "status", NULL, &status);
+	if (exit_status != MG_EXIT_GO_ON)
+		return exit_status;
+	checks = json_object_get(status, "checks");
+	exit_status = mg_str_eq(mg_str_z(mg_ctl_text(status, "state")), MG_STR("crit"))   ? MG_EXIT_CRIT
+		      : mg_str_eq(mg_str_z(mg_ctl_text(status, "state")), MG_STR("warn")) ? MG_EXIT_WARN
+											  : MG_EXIT_OK;
+	if (ctl->json) {
+		mg_ctl_print_json(status);
+		return exit_status;
+	}
+	print_headline(ctl, status);
+	print_state(ctl, status);
+	putchar('\n');
+	if (mg_ctl_print_findings(ctl, checks, false) == 0) {
+		char text[96];
+
+		snprintf(text, sizeof text, _("  %zu checks, all fine"), json_array_size(checks));
+		puts(text);
+	}
+	print_traffic(ctl, status);
+	json_decref(status);
+	return exit_status;
+}

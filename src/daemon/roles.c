@@ -1,0 +1,246 @@
+/* Records go into the journal of this worker, or, once it has given its roles up, to the next worker's. */
+#include "daemon/worker_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/channel.h"
+#include "daemon/log_source.h"
+#include "journal/record_pack.h"
+#include "milter/milter.h"
+
+enum { JOURNAL_CLOSE_MS = 5000, JOURNAL_RETRY_S = 10, RECORD_BYTES_MAX = 16 * 1024 * 1024 };
+
+/* ---- records ---- */
+
+/* To the worker that has the journal now, through the supervisor. */
+static bool hand_over(struct worker *w, struct mg_record *record)
+{
+	struct mg_buf packed;
+	bool is_sent = false;
+	int fd;
+
+	mg_buf_init(&packed, RECORD_BYTES_MAX);
+	mg_record_pack(record, &packed);
+	mg_record_free(&record);
+	fd = memfd_create("mailguard-record", MFD_CLOEXEC);
+	if (fd >= 0 && mg_buf_ok(&packed) && mg_fd_write_all(fd, mg_buf_str(&packed), mg_mono_us() + MG_S_US))
+		is_sent = mg_channel_send(w->o.channel, MG_WORD_RECORD, "", fd);
+	mg_fd_close(&fd);
+	mg_buf_fini(&packed);
+	return is_sent;
+}
+
+bool mg_worker_put_record(void *context, struct mg_record *record)
+{
+	struct worker *w = context;
+	bool is_kept = false;
+
+	pthread_rwlock_rdlock(&w->journal_lock);
+	if (w->journal != NULL) {
+		is_kept = mg_journal_put(w->journal, record);
+		record = NULL;
+	}
+	pthread_rwlock_unlock(&w->journal_lock);
+	if (record != NULL && w->is_yielding)
+		return hand_over(w, record);
+	mg_record_free(&record);
+	return is_kept;
+}
+
+void mg_worker_take_record(struct worker *w, int fd)
+{
+	void *bytes;
+	off_t size = lseek(fd, 0, SEEK_END);
+	struct mg_record *record;
+
+	if (size <= 0 || size > RECORD_BYTES_MAX)
+		return;
+	bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return;
+	record = mg_record_unpack(mg_str_of(bytes, (size_t)size));
+	munmap(bytes, (size_t)size);
+	if (record != NULL)
+		mg_worker_put_record(w, record); /* counted by the worker it comes from */
+}
+
+static void corrected(void *context, enum mg_action was, enum mg_action is)
+{
+	struct worker *w = context;
+
+	mg_counters_correct(&w->o.hot->counters, was, is);
+}
+
+/* ---- roles ---- */
+
+void mg_worker_open_journal(struct worker *w)
+{
+	const struct mg_conf *conf = mg_worker_pin_conf(w);
+	struct mg_journal_options options = { .path = conf->journal.path,
+		.keep_days = (unsigned)conf->journal.keep_days,
+		.max_mb = (unsigned)conf->journal.max_mb,
+		.pseudonymize = conf->journal.pseudonymize,
+		.corrected = corrected,
+		.context = w };
+	struct mg_journal *journal = NULL;
+	struct mg_err err = { "" };
+
+	if (mg_journal_open(&options, &journal, &err) != MG_OK)
+		mg_log(MG_LOG_ERROR, "journal-not-open: %s; mail goes on unrecorded, next try in %d s", err.text,
+			JOURNAL_RETRY_S);
+	pthread_rwlock_wrlock(&w->journal_lock);
+	w->journal = journal;
+	mg_str_copy(w->journal_trouble, sizeof w->journal_trouble, mg_str_z(err.text));
+	pthread_rwlock_unlock(&w->journal_lock);
+	w->journal_retry_us = mg_mono_us() + JOURNAL_RETRY_S * MG_S_US;
+	mg_conf_unref(&conf);
+}
+
+void mg_worker_close_journal(struct worker *w)
+{
+	struct mg_journal *journal;
+	size_t lost;
+
+	pthread_rwlock_wrlock(&w->journal_lock);
+	journal = w->journal;
+	w->journal = NULL;
+	pthread_rwlock_unlock(&w->journal_lock);
+	lost = mg_journal_close(&journal, JOURNAL_CLOSE_MS);
+	if (lost > 0)
+		mg_log(MG_LOG_ERROR, "records-lost: count=%zu, the journal could not be written", lost);
+}
+
+/* The reader's lines go to the engine (a disconnect ends transactions) and into the record. */
+static bool take_line(void *context, const struct mg_log_line *line, const struct mg_log_position *position)
+{
+	struct worker *w = context;
+
+	if (line != NULL)
+		mg_engine_log_line(w->engine, line);
+	return mg_journal_take_line(w->journal, line, position);
+}
+
+struct source_job {
+	struct mg_job job; /* first */
+	struct worker *worker;
+	char source[160]; /* "" none */
+};
+
+static void find_source(struct mg_job *job)
+{
+	struct source_job *search = (struct source_job *)job;
+	const struct mg_conf *conf = mg_worker_pin_conf(search->worker);
+
+	mg_log_source_of(conf, search->source, sizeof search->source);
+	mg_conf_unref(&conf);
+}
+
+static void source_found(struct mg_job *job, bool is_cancelled)
+{
+	struct source_job *search = (struct source_job *)job;
+	struct worker *w = search->worker;
+	struct mg_log_sink sink = { w, take_line };
+	struct mg_log_position position;
+	struct mg_log_reader *reader = NULL;
+	struct mg_err err = { "" };
+
+	if (!is_cancelled && search->source[0] != '\0' && w->journal != NULL && w->reader == NULL) {
+		bool is_known = mg_journal_position(w->journal, search->source, &position);
+
+		mg_journal_refuse_lines(w->journal, false);
+		if (mg_log_reader_start(search->source, is_known ? &position : NULL, &sink, &reader, &err) != MG_OK)
+			mg_log(MG_LOG_ERROR, "log-reader-not-started: %s", err.text);
+		pthread_mutex_lock(&w->reader_lock);
+		w->reader = reader;
+		pthread_mutex_unlock(&w->reader_lock);
+	}
+	free(search);
+}
+
+/* Finding the log may ask postconf, so it is done beside the loop. */
+void mg_worker_start_reader(struct worker *w)
+{
+	struct source_job *search = calloc(1, sizeof *search);
+
+	if (search == NULL)
+		return;
+	*search = (struct source_job){ .job = { find_source, source_found, NULL }, .worker = w };
+	if (!mg_jobs_add(w->jobs, &search->job))
+		free(search);
+}
+
+void mg_worker_stop_reader(struct worker *w)
+{
+	struct mg_log_reader *reader;
+
+	pthread_mutex_lock(&w->reader_lock);
+	reader = w->reader;
+	w->reader = NULL;
+	pthread_mutex_unlock(&w->reader_lock);
+	if (reader != NULL && w->journal != NULL)
+		mg_journal_refuse_lines(w->journal, true); /* it may be waiting for a full disk */
+	mg_log_reader_stop(&reader);
+}
+
+static uint64_t rss_bytes(void)
+{
+	struct mg_str text;
+	char line[128];
+	uint64_t pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "re");
+	struct mg_str word;
+
+	if (statm == NULL)
+		return 0;
+	text = mg_str_z(fgets(line, sizeof line, statm));
+	fclose(statm);
+	if (mg_read_word(&text, " ", &word) && mg_read_word(&text, " ", &word))
+		mg_str_to_u64(word, UINT32_MAX, &pages);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void mg_worker_figures(void *context, struct mg_figures *out)
+{
+	struct worker *w = context;
+	struct mg_milter_stats milter;
+
+	*out = (struct mg_figures){ .counters = &w->o.hot->counters,
+		.worker_started_us = w->started_us,
+		.loop_lag_us = w->loop_lag_us,
+		.rss_bytes = rss_bytes() };
+	pthread_rwlock_rdlock(&w->journal_lock);
+	out->has_journal = w->journal != NULL;
+	if (w->journal != NULL)
+		mg_journal_stats(w->journal, &out->journal);
+	mg_str_copy(out->journal_trouble, sizeof out->journal_trouble, mg_str_z(w->journal_trouble));
+	pthread_rwlock_unlock(&w->journal_lock);
+	pthread_mutex_lock(&w->reader_lock);
+	out->has_log = w->reader != NULL;
+	if (w->reader != NULL)
+		mg_log_reader_stats(w->reader, &out->log);
+	pthread_mutex_unlock(&w->reader_lock);
+	mg_milter_stats(&milter);
+	out->milter_sessions = milter.sessions;
+	out->milter_capped = milter.capped;
+	out->policy_connections = w->policy == NULL ? 0 : mg_policy_connections(w->policy);
+}
+
+void mg_worker_postfix_read(void *context, const struct mg_postfix *postfix)
+{
+	struct worker *w = context;
+	const struct mg_conf *conf = mg_worker_pin_conf(w);
+	const struct mg_domains *domains = NULL;
+	struct mg_err err = { "" };
+
+	if (mg_domains_load(postfix, &conf->relay.trusted, &domains, &err) == MG_OK)
+		mg_engine_set_domains(w->engine, domains);
+	else
+		mg_log(MG_LOG_WARNING, "domains-unknown: %s", err.text);
+	mg_domains_unref(&domains);
+	mg_conf_unref(&conf);
+}

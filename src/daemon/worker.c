@@ -1,0 +1,254 @@
+/* The order of life: told to GO, the roles come up (journal, health, log reader, control), then the doors open. On the
+ * way out the doors close first; a stop keeps the roles to the end, an upgrade gives them up at once and hands later
+ * records to the next worker. */
+#include "daemon/worker_state.h"
+
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/thread.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/channel.h"
+#include "milter/milter.h"
+
+enum { TICK_MS = 1000, DRAIN_TICK_MS = 20, DRAIN_LIMIT_S = 20 };
+
+const struct mg_conf *mg_worker_pin_conf(void *context)
+{
+	struct worker *w = context;
+	const struct mg_conf *conf;
+
+	pthread_mutex_lock(&w->conf_lock);
+	conf = mg_conf_ref(w->conf);
+	pthread_mutex_unlock(&w->conf_lock);
+	return conf;
+}
+
+/* ---- doors ---- */
+
+static enum mg_rc open_control(struct worker *w, struct mg_err *err)
+{
+	struct mg_control_options options = { .base = w->base,
+		.listen_fd = w->o.doors->fd[MG_DOOR_CONTROL],
+		.jobs = w->jobs,
+		.health = w->health,
+		.counters = &w->o.hot->counters,
+		.admin_group = w->conf->control.admin_group,
+		.context = w,
+		.pin_conf = mg_worker_pin_conf,
+		.figures = mg_worker_figures,
+		.reload = mg_worker_reload };
+
+	return options.listen_fd < 0 ? MG_OK : mg_control_start(&options, &w->control, err);
+}
+
+static enum mg_rc open_doors(struct worker *w, struct mg_err *err)
+{
+	struct mg_milter_options milter = { w->o.doors->fd[MG_DOOR_MILTER], (unsigned)w->conf->milter.max_sessions,
+		w->engine, &w->o.hot->counters };
+	enum mg_rc rc = MG_OK;
+
+	if (milter.listen_fd >= 0)
+		rc = mg_milter_start(&milter, err);
+	if (rc == MG_OK && w->o.doors->fd[MG_DOOR_POLICY] >= 0)
+		rc = mg_policy_start(
+			w->base, w->o.doors->fd[MG_DOOR_POLICY], w->engine, &w->o.hot->counters, &w->policy, err);
+	return rc;
+}
+
+static enum mg_rc serve(struct worker *w, struct mg_err *err)
+{
+	struct mg_health_options health = { w->conf, w, mg_worker_figures, mg_worker_postfix_read };
+	enum mg_rc rc;
+
+	mg_worker_open_journal(w);
+	if ((rc = mg_jobs_start(w->base, &w->jobs, err)) != MG_OK ||
+		(rc = mg_health_start(&health, false, &w->health, err)) != MG_OK ||
+		(rc = open_control(w, err)) != MG_OK || (rc = open_doors(w, err)) != MG_OK)
+		return rc;
+	mg_worker_start_reader(w);
+	w->phase = PHASE_SERVING;
+	mg_channel_send(w->o.channel, MG_WORD_READY, "", -1);
+	return MG_OK;
+}
+
+/* ---- the way out ---- */
+
+static void give_up_roles(struct worker *w)
+{
+	mg_worker_stop_reader(w);
+	mg_engine_flush(w->engine);
+	mg_health_stop(&w->health);
+	mg_jobs_stop(&w->jobs);
+	mg_control_stop(&w->control);
+	mg_worker_close_journal(w);
+}
+
+static bool is_quiet(struct worker *w)
+{
+	struct mg_milter_stats milter;
+
+	mg_milter_stats(&milter);
+	return milter.messages == 0 && (w->policy == NULL || mg_policy_connections(w->policy) == 0);
+}
+
+static void on_drain_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	if (is_quiet(w) || mg_mono_us() > w->drain_until_us)
+		event_base_loopbreak(w->base);
+}
+
+static void drain(struct worker *w, bool is_yielding)
+{
+	static const struct timeval often = { .tv_usec = DRAIN_TICK_MS * 1000 };
+	struct mg_err err = { "" };
+
+	if (w->phase == PHASE_DRAINING)
+		return;
+	if (w->phase == PHASE_WAITING) {
+		event_base_loopbreak(w->base);
+		return;
+	}
+	w->phase = PHASE_DRAINING;
+	w->drain_until_us = mg_mono_us() + DRAIN_LIMIT_S * MG_S_US;
+	if (w->o.doors->fd[MG_DOOR_MILTER] >= 0 && mg_milter_stop_accepting(&err) != MG_OK)
+		mg_log(MG_LOG_ERROR, "drain: %s", err.text);
+	if (w->policy != NULL)
+		mg_policy_drain(w->policy);
+	if (is_yielding) {
+		w->is_yielding = true;
+		give_up_roles(w);
+		mg_channel_send(w->o.channel, MG_WORD_YIELDED, "", -1);
+	}
+	w->drain_tick = event_new(w->base, -1, EV_PERSIST, on_drain_tick, w);
+	event_add(w->drain_tick, &often);
+}
+
+/* ---- the loop ---- */
+
+static void take_word(struct worker *w, struct mg_message *message)
+{
+	struct mg_err err = { "" };
+
+	switch (message->word) {
+	case MG_WORD_GO:
+		if (w->phase == PHASE_WAITING && serve(w, &err) != MG_OK) {
+			mg_log(MG_LOG_ERROR, "worker-not-ready: %s", err.text);
+			event_base_loopbreak(w->base);
+		}
+		break;
+	case MG_WORD_RELOAD:
+		if (w->phase == PHASE_SERVING)
+			mg_worker_reload(w, NULL, NULL);
+		break;
+	case MG_WORD_YIELD:
+	case MG_WORD_DRAIN:
+		drain(w, message->word == MG_WORD_YIELD);
+		break;
+	case MG_WORD_RECORD:
+		if (message->fd >= 0)
+			mg_worker_take_record(w, message->fd);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_channel(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct mg_message message;
+	int got;
+
+	(void)what;
+	while ((got = mg_channel_receive(fd, &message)) > 0) {
+		take_word(w, &message);
+		mg_fd_close(&message.fd);
+	}
+	if (got < 0) { /* the supervisor is gone: finish what is in flight */
+		event_del(w->channel);
+		drain(w, false);
+	}
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	int64_t now_us = mg_mono_us(), late_us = now_us - w->tick_due_us;
+
+	(void)fd;
+	(void)what;
+	w->tick_due_us = now_us + TICK_MS * MG_MS_US;
+	/* A minute's memory, fading. */
+	w->loop_lag_us = late_us > w->loop_lag_us ? late_us : w->loop_lag_us - w->loop_lag_us / 60;
+	if (w->engine != NULL)
+		mg_engine_sweep(w->engine);
+	if (w->phase == PHASE_SERVING && w->journal == NULL && now_us > w->journal_retry_us) {
+		mg_worker_open_journal(w);
+		mg_worker_start_reader(w);
+	}
+}
+
+static enum mg_rc build(struct worker *w, struct mg_err *err)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+	struct mg_engine_options engine = { w->conf, &w->o.hot->counters, mg_worker_put_record, w };
+
+	if (evthread_use_pthreads() != 0 || (w->base = event_base_new()) == NULL)
+		return mg_err_set(err, MG_ENOMEM, "no memory for the main loop");
+	w->channel = event_new(w->base, w->o.channel, EV_READ | EV_PERSIST, on_channel, w);
+	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
+	if (w->channel == NULL || w->tick == NULL)
+		return mg_err_set(err, MG_ENOMEM, "no memory for the main loop");
+	event_add(w->channel, NULL);
+	event_add(w->tick, &second);
+	w->tick_due_us = mg_mono_us() + TICK_MS * MG_MS_US;
+	return mg_engine_new(&engine, &w->engine, err);
+}
+
+static void become_own_session(void)
+{
+	struct rlimit files;
+
+	setsid();
+	prctl(PR_SET_NAME, "mailguard-work");
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+int mg_worker_run(const struct mg_worker_options *options)
+{
+	struct worker w = { .o = *options, .started_us = mg_wall_us() };
+	struct mg_err err = { "" };
+
+	become_own_session();
+	for (int i = 0; i < 2; i++)
+		mg_fd_close(&w.o.others[i]);
+	pthread_mutex_init(&w.conf_lock, NULL);
+	pthread_mutex_init(&w.reader_lock, NULL);
+	pthread_rwlock_init(&w.journal_lock, NULL);
+	w.conf = mg_conf_ref(options->conf);
+	if (build(&w, &err) != MG_OK) {
+		mg_log(MG_LOG_ERROR, "worker-not-built: %s", err.text);
+		return EXIT_FAILURE;
+	}
+	event_base_dispatch(w.base);
+	if (w.phase == PHASE_SERVING)
+		return EXIT_FAILURE;
+	/* libmilter's threads may still hold sessions between messages: they end with the process, after the record. */
+	if (w.is_yielding)
+		mg_engine_flush(w.engine);
+	else
+		give_up_roles(&w);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,62 @@
+/* worker_state.h - the worker's parts; seen by the daemon's own files only.
+ *
+ * Threads: the loop's, except where a field says otherwise. */
+#ifndef MG_DAEMON_WORKER_STATE_H
+#define MG_DAEMON_WORKER_STATE_H
+
+#include <pthread.h>
+
+#include <event2/event.h>
+
+#include "control/control.h"
+#include "daemon/worker.h"
+#include "engine/engine.h"
+#include "policy/policy.h"
+
+enum phase { PHASE_WAITING, PHASE_SERVING, PHASE_DRAINING };
+
+struct worker {
+	struct mg_worker_options o;
+	struct event_base *base;
+	struct event *channel, *tick, *drain_tick;
+	enum phase phase;
+	_Atomic bool is_yielding; /* draining with the roles given up */
+	int64_t drain_until_us, tick_due_us;
+	_Atomic int64_t loop_lag_us;
+	int64_t started_us;
+
+	pthread_mutex_t conf_lock;
+	const struct mg_conf *conf;
+
+	struct mg_engine *engine;
+	struct mg_policy *policy;
+	struct mg_jobs *jobs;
+	struct mg_health *health;
+	struct mg_control *control;
+
+	pthread_rwlock_t journal_lock; /* the pointer and the trouble */
+	struct mg_journal *journal;
+	char journal_trouble[256];
+	int64_t journal_retry_us;
+
+	pthread_mutex_t reader_lock; /* the pointer */
+	struct mg_log_reader *reader;
+};
+
+/* A reference of the configuration in force; from any thread. Fits mg_control_options. */
+const struct mg_conf *mg_worker_pin_conf(void *context);
+
+/* roles.c: the journal, the log reader and what is told of them. */
+bool mg_worker_put_record(void *context, struct mg_record *record); /* from any thread; fits mg_engine_options */
+void mg_worker_take_record(struct worker *w, int fd);               /* handed over by the worker before us */
+void mg_worker_open_journal(struct worker *w);
+void mg_worker_close_journal(struct worker *w);
+void mg_worker_start_reader(struct worker *w);
+void mg_worker_stop_reader(struct worker *w);
+void mg_worker_figures(void *context, struct mg_figures *out);                /* from any thread */
+void mg_worker_postfix_read(void *context, const struct mg_postfix *postfix); /* on the health worker */
+
+/* reload.c: reads the file beside the loop and puts it in force; tells `told` (may be NULL) and the supervisor. */
+void mg_worker_reload(void *context, mg_reload_told told, void *cookie);
+
+#endif

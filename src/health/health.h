@@ -1,0 +1,45 @@
+/* health.h - the checks run on a schedule, and what they found.
+ *
+ * One worker thread runs what is due; results are read from any thread without waiting for a check. Postfix's
+ * configuration is read again whenever main.cf or master.cf changes and handed to whoever needs it.
+ *
+ * Threads: start/stop from the owner's; the rest from any. */
+#ifndef MG_HEALTH_HEALTH_H
+#define MG_HEALTH_HEALTH_H
+
+#include "health/check.h"
+
+struct mg_health;
+
+struct mg_health_options {
+	const struct mg_conf *conf; /* one reference is taken */
+	void *context;
+	/* Fills in the daemon's figures. From any thread, must not block. NULL: there is no daemon in this process. */
+	void (*figures)(void *context, struct mg_figures *figures_out);
+	/* Postfix's configuration was read (again). On the worker thread; borrowed for the call. May be NULL. */
+	void (*postfix_read)(void *context, const struct mg_postfix *postfix);
+};
+
+/* Starts the worker thread, unless `is_once`: then only mg_health_check() runs checks. */
+MG_MUSTCHECK
+enum mg_rc mg_health_start(
+	const struct mg_health_options *options, bool is_once, struct mg_health **health_out, struct mg_err *err);
+void mg_health_stop(struct mg_health **health); /* waits for the check under way; NULL is fine */
+
+void mg_health_set_conf(struct mg_health *health, const struct mg_conf *conf);
+
+/* The last results of all checks as CHECK objects, a new reference: what does not apply is left out, what follows from
+ * another finding carries "root". *worst_out: of warn and crit only, else ok. */
+json_t *mg_health_results(struct mg_health *health, enum mg_state *worst_out);
+
+/* Runs these checks now on this thread (all when `count` is 0; then as above), and returns them. Exactly the asked
+ * ids, ok included. Blocks up to the sum of their deadlines. */
+json_t *mg_health_check(struct mg_health *health, const struct mg_check *const *checks, size_t count);
+
+/* How the wiring stands, as the last wiring checks saw it. */
+struct mg_wiring_state {
+	bool milter, policy;
+};
+void mg_health_wiring(struct mg_health *health, struct mg_wiring_state *state_out);
+
+#endif
