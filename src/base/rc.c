@@ -30,7 +30,7 @@ enum mg_rc mg_err_set(struct mg_err *err, enum mg_rc rc, const char *fmt, ...)
 enum mg_rc mg_err_sys(struct mg_err *err, enum mg_rc rc, int errnum, const char *fmt, ...)
 {
 	va_list args;
-	char system_text[128] = "";
+	const char *system_text = strerrordesc_np(errnum); /* English, from any thread */
 	size_t used;
 
 	if (err == NULL)
@@ -38,10 +38,8 @@ enum mg_rc mg_err_sys(struct mg_err *err, enum mg_rc rc, int errnum, const char 
 	va_start(args, fmt);
 	write_sentence(err, fmt, args);
 	va_end(args);
-	if (strerror_r(errnum, system_text, sizeof system_text) != 0)
-		snprintf(system_text, sizeof system_text, "error %d", errnum);
 	used = strlen(err->text);
-	snprintf(err->text + used, sizeof err->text - used, ": %s", system_text);
+	snprintf(err->text + used, sizeof err->text - used, ": %s", system_text == NULL ? "unknown error" : system_text);
 	return rc;
 }
 

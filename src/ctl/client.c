@@ -36,16 +36,13 @@ static int connect_daemon(struct mg_ctl *ctl, bool is_quiet)
 {
 	struct mg_endpoint endpoint;
 	struct mg_err err = { "" };
-	const struct mg_conf *conf;
-	char listen[200];
+	char listen[200] = "";
 	int fd;
 
 	if (ctl->socket != NULL) {
 		snprintf(listen, sizeof listen, "%s%s", ctl->socket[0] == '/' ? "unix:" : "", ctl->socket);
 	} else {
-		if ((conf = mg_ctl_conf(ctl)) == NULL)
-			return -2;
-		snprintf(listen, sizeof listen, "%s", conf->control.listen);
+		mg_conf_control_listen(ctl->conf_path != NULL ? ctl->conf_path : MG_CONF_PATH, listen, sizeof listen);
 	}
 	if (mg_endpoint_parse(mg_str_z(listen), &endpoint, &err) != MG_OK) {
 		mg_ctl_fail(0, _("the diagnostic socket \"%s\": %s"), listen, err.text);

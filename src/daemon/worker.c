@@ -78,13 +78,14 @@ static enum mg_rc serve(struct worker *w, struct mg_err *err)
 
 /* ---- the way out ---- */
 
+/* What only one worker may do. Checks and questions under way only read; they end with the process, so that nobody
+ * waits for a slow postconf here. */
 static void give_up_roles(struct worker *w)
 {
+	if (w->control != NULL)
+		mg_control_stop_accepting(w->control);
 	mg_worker_stop_reader(w);
 	mg_engine_flush(w->engine);
-	mg_health_stop(&w->health);
-	mg_jobs_stop(&w->jobs);
-	mg_control_stop(&w->control);
 	mg_worker_close_journal(w);
 }
 

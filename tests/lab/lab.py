@@ -137,6 +137,7 @@ class Mailguard:
 
     def start(self, wait=True):
         self.log = open(self.log_path, "ab")
+        self.ready_before = self.ready_count()
         self.process = subprocess.Popen(
             [*self.launcher, BUILD / "mailguardd", "-f", "-c", self.conf, "-d", "info"],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=self.environment, start_new_session=True)
@@ -147,7 +148,7 @@ class Mailguard:
     def is_ready(self):
         if self.process.poll() is not None:
             raise RuntimeError("mailguardd ended: " + self.log_path.read_text(errors="replace")[-2000:])
-        return self.ready_count() > 0
+        return self.ready_count() > self.ready_before
 
     def ready_count(self):
         return self.log_path.read_bytes().count(b" ready: worker=")

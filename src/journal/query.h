@@ -1,0 +1,48 @@
+/* query.h - reading the record, on a read-only connection of one's own, with a deadline.
+ *
+ * Answers are JSON in the shapes of the contract (TXN). Readers never block the writer.
+ *
+ * Threads: one mg_query per thread. */
+#ifndef MG_JOURNAL_QUERY_H
+#define MG_JOURNAL_QUERY_H
+
+#include <jansson.h>
+
+#include "journal/record.h"
+
+struct mg_query;
+
+MG_MUSTCHECK
+enum mg_rc mg_query_open(const char *path, struct mg_query **query_out, struct mg_err *err);
+void mg_query_close(struct mg_query **query);
+
+struct mg_recent_filter {
+	int64_t since_us;    /* wall; 0: no bound */
+	const char *verdict; /* an action's word, "" any; matches verdict.action, or `would` in observe mode */
+	const char *client;  /* address or network in CIDR form, "" any */
+	const char *sender;  /* address, or "@domain"; "" any; compared without case */
+	const char *user;    /* login; "" any */
+	unsigned limit;      /* newest first; 1..10000 */
+};
+
+/* [TXN...], newest first. MG_ETIME when `deadline_us` (monotonic) passes. *out is a new reference. */
+MG_MUSTCHECK
+enum mg_rc mg_query_recent(struct mg_query *query, const struct mg_recent_filter *filter, int64_t deadline_us,
+	json_t **out, struct mg_err *err);
+
+/* {"transactions":[TXN...],"events":[EVENT...]} for a queue id, Message-ID (with or without <>), address (sender or
+ * recipient) or client IP; at most `limit` transactions, newest first, with parents and children of what was found.
+ * EVENT: {"time":EPOCH,"stage":S,"text":S,"say":[...],"id":TXN id}; in order of time. Empty arrays: unknown.
+ * Fractions of a second are kept in "time". */
+MG_MUSTCHECK
+enum mg_rc mg_query_trace(struct mg_query *query, const char *what, unsigned limit, int64_t deadline_us, json_t **out,
+	struct mg_err *err);
+
+/* Messages that the log shows since `since_us`, per service, and how many of them no door saw:
+ * [{"service":"postfix/smtpd","messages":N,"unseen":N,"last_unseen_queue_id":S}...]. Loopback clients and pickup are
+ * left out; what is younger than MG_JOURNAL_WAIT_S too. */
+MG_MUSTCHECK
+enum mg_rc mg_query_coverage(
+	struct mg_query *query, int64_t since_us, int64_t deadline_us, json_t **out, struct mg_err *err);
+
+#endif
