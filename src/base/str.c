@@ -63,8 +63,12 @@ size_t mg_str_rfind(struct mg_str s, char c)
 
 size_t mg_str_find_str(struct mg_str s, struct mg_str needle)
 {
-	const char *at = s.n == 0 ? NULL : memmem(s.p, s.n, needle.p, needle.n);
+	const char *at = s.n == 0 || needle.n == 0 ? s.p : memmem(s.p, s.n, needle.p, needle.n);
 
+	if (needle.n == 0)
+		return 0;
+	if (s.n == 0)
+		return SIZE_MAX;
 	return at == NULL ? SIZE_MAX : (size_t)(at - s.p);
 }
 

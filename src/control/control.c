@@ -222,13 +222,18 @@ static void take_line(struct mg_client_link *client, const char *line, size_t le
 	json_decref(request);
 }
 
-/* Serves line after line until a call is under way, the client must read first, or no whole line is left. */
+static bool must_read_first(const struct mg_client_link *client)
+{
+	return evbuffer_get_length(bufferevent_get_output(client->stream)) >= UNREAD_MAX;
+}
+
+/* Serves line after line until a call is under way, the client must read first, or no whole line is left. Reading is off
+ * meanwhile: libevent calls again and again for what lies in the buffer while it is on. */
 static void read_lines(struct mg_client_link *client)
 {
 	struct evbuffer *in = bufferevent_get_input(client->stream);
 
-	while (!client->is_calling && !client->is_closing &&
-		evbuffer_get_length(bufferevent_get_output(client->stream)) < UNREAD_MAX) {
+	while (!client->is_calling && !client->is_closing && !must_read_first(client)) {
 		size_t length;
 		char *line = evbuffer_readln(in, &length, EVBUFFER_EOL_LF);
 
@@ -242,9 +247,9 @@ static void read_lines(struct mg_client_link *client)
 		if (length > 0)
 			take_line(client, line, length);
 		free(line);
-		if (client->stream == NULL)
-			return;
 	}
+	if (must_read_first(client))
+		bufferevent_disable(client->stream, EV_READ);
 	set_patience(client);
 }
 
@@ -259,10 +264,12 @@ static void on_written(struct bufferevent *stream, void *arg)
 	struct mg_client_link *client = arg;
 
 	(void)stream;
-	if (client->is_closing)
+	if (client->is_closing) {
 		drop_client(client);
-	else
+	} else if (!client->is_calling) {
+		bufferevent_enable(client->stream, EV_READ);
 		read_lines(client);
+	}
 }
 
 static void on_event(struct bufferevent *stream, short what, void *arg)

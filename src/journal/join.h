@@ -1,9 +1,10 @@
 /* join.h - how log lines and the doors' records find each other, whichever comes first.
  *
- * outcome.c sees every line, life.c finds whose it is, delivery.c keeps what became of recipients; verdict.c knows what a refusal, a hold or a discard in
- * the log does to the verdict; refusal.c handles refusals that have no queue id; merge.c puts a record over the row
- * that its lines have made; event.c keeps the lines. The same functions work on a line whether it comes from the log or
- * is played back when its record arrives late: that is why the order makes no difference.
+ * outcome.c sees every line, life.c finds whose it is, delivery.c keeps what became of recipients; verdict.c knows what
+ * a refusal, a hold or a discard in the log does to the verdict; refusal.c handles refusals that have no queue id;
+ * merge.c puts a record over the row that its lines have made; event.c keeps the lines. The same functions work on a
+ * line whether it comes from the log or is played back when its record arrives late: that is why the order makes no
+ * difference.
  *
  * Threads: the writer's. */
 #ifndef MG_JOURNAL_JOIN_H

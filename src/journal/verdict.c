@@ -48,7 +48,7 @@ static void set_verdict(struct mg_store *store, struct mg_head *head, enum mg_ac
 	if (action == head->action && !head->is_unfinished)
 		return;
 	head->is_unfinished = false;
-	if (head->life & MG_LIFE_DOOR)
+	if ((head->life & MG_LIFE_DOOR) && action != head->action)
 		correct(store, head->action, action);
 	head->action = action;
 	mg_bind_int(&b, action);
@@ -143,23 +143,23 @@ static void refuse_recipient(
 	mg_store_run(store, &b);
 }
 
+/* Somebody has refused it already, and the client was told. */
+static bool is_settled(const struct mg_head *head)
+{
+	return mg_is_refusal(head->action) && !head->is_unfinished;
+}
+
 /* Once every recipient is refused the transaction is: for good when one of them is. A queue id without a door's
  * record has recipients that we don't know of, until qmgr takes it. */
 static void settle(struct mg_store *store, struct mg_head *head, enum mg_action action, const struct mg_log_line *line)
 {
 	if (head->action == MG_ACTION_REJECT || head->left_out > 0 || (head->life & MG_LIFE_QUEUED))
 		return;
-	if (!mg_is_refusal(head->action) && has_recipient(store, head, MG_STMT_ANY_ACCEPTED))
+	if (!is_settled(head) && has_recipient(store, head, MG_STMT_ANY_ACCEPTED))
 		return;
 	if (action != MG_ACTION_REJECT && has_recipient(store, head, MG_STMT_ANY_REJECTED))
 		action = MG_ACTION_REJECT;
 	set_from_line(store, head, action, line);
-}
-
-/* Somebody has refused it already, and the client was told. */
-static bool is_settled(const struct mg_head *head)
-{
-	return mg_is_refusal(head->action) && !head->is_unfinished;
 }
 
 static void refuse_all(

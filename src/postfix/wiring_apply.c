@@ -41,17 +41,11 @@ static enum mg_rc run_postconf(struct work *work, const char *const *argv)
 static enum mg_rc edit_main(struct work *work, bool is_removal)
 {
 	const struct mg_wiring_plan *plan = work->plan;
-	const char **argv = calloc(ARGUMENTS_MAX, sizeof *argv);
+	const char *argv[ARGUMENTS_MAX] = { "postconf", "-c", work->directory, is_removal ? "-X" : "-e" };
 	char *text[MG_WIRING_EDITS] = { NULL };
-	size_t n = 0, texts = 0;
-	enum mg_rc rc = argv == NULL ? mg_err_set(work->err, MG_ENOMEM, _("no memory to edit")) : MG_OK;
+	size_t n = 4, texts = 0;
+	enum mg_rc rc = MG_OK;
 
-	if (rc != MG_OK)
-		return rc;
-	argv[n++] = "postconf";
-	argv[n++] = "-c";
-	argv[n++] = work->directory;
-	argv[n++] = is_removal ? "-X" : "-e";
 	for (size_t i = 0; rc == MG_OK && i < plan->edit_count; i++) {
 		const struct mg_wiring_edit *edit = &plan->edits[i];
 		struct mg_buf pair;
@@ -72,7 +66,6 @@ static enum mg_rc edit_main(struct work *work, bool is_removal)
 		rc = run_postconf(work, argv);
 	for (size_t i = 0; i < texts; i++)
 		free(text[i]);
-	free(argv);
 	return rc;
 }
 

@@ -15,13 +15,13 @@ enum { FILE_MAX = 4 * 1024 * 1024, PATH_BYTES = 1024, NOTE_MODE = 0644, TRIES = 
 
 const char *const mg_wired_files[MG_WIRED_FILES] = { "main.cf", "master.cf" };
 
-static enum mg_rc failed(struct mg_err *err, const char *path, const char *fmt)
+static enum mg_rc failed(struct mg_err *err, const char *path, const char *what)
 {
 	enum mg_rc rc = errno == EACCES || errno == EPERM || errno == EROFS ? MG_EPERM
 			: errno == ENOENT                                   ? MG_ENOENT
 									    : MG_EIO;
 
-	return mg_err_sys(err, rc, errno, fmt, path);
+	return mg_err_sys(err, rc, errno, "%s: %s", path, what);
 }
 
 static bool path_of(const char *directory, const char *name, const char *suffix, char place[PATH_BYTES])
@@ -72,9 +72,9 @@ enum mg_rc mg_file_read(const char *directory, const char *name, struct mg_file 
 			_("%s is a symbolic link, which postconf would replace by a file; edit what it points to by hand"),
 			path);
 	if (fd < 0)
-		return failed(err, path, _("%s can't be opened"));
+		return failed(err, path, _("it can't be opened"));
 	if (fstat(fd, &file_out->stat) != 0 || !read_all(fd, &file_out->content))
-		rc = failed(err, path, _("%s can't be read"));
+		rc = failed(err, path, _("it can't be read"));
 	mg_fd_close(&fd);
 	return rc;
 }
@@ -112,9 +112,9 @@ enum mg_rc mg_file_write(const char *directory, const char *name, const struct m
 		return too_long(err, directory);
 	unlink(fresh); /* of an earlier run that was cut off */
 	if (!create(fresh, file))
-		return failed(err, fresh, _("%s can't be written"));
+		return failed(err, fresh, _("it can't be written"));
 	if (rename(fresh, path) != 0) {
-		enum mg_rc rc = failed(err, path, _("%s can't be replaced"));
+		enum mg_rc rc = failed(err, path, _("it can't be replaced"));
 
 		unlink(fresh);
 		return rc;
@@ -148,7 +148,7 @@ enum mg_rc mg_file_backup(const char *directory, const char *name, const struct 
 		if (errno != EEXIST)
 			break;
 	}
-	return failed(err, path, _("the copy %s can't be written"));
+	return failed(err, path, _("the copy can't be written"));
 }
 
 void mg_file_remove(const char *directory, const char *name)

@@ -32,7 +32,7 @@ def find(only, quick_only):
         for name, test in vars(module).items():
             if not name.startswith("test_") or not callable(test) or test.__module__ != path.stem:
                 continue
-            if only and only not in path.stem and only != name:
+            if only and only not in path.stem and only not in name:
                 continue
             if quick_only and not getattr(test, "quick", False):
                 continue

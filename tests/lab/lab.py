@@ -205,6 +205,11 @@ class Lab:
         self.mailguard = Mailguard(self.conf, self.log / "mailguard.log", {"MAILGUARD_LOCALEDIR": str(BUILD / "po")})
         self.is_postfix_up = False
 
+    def age(self):
+        """postconf waits for files younger than a second or so to settle: make them look older."""
+        for name in ("main.cf", "master.cf"):
+            os.utime(self.etc / name, (time.time() - 60, time.time() - 60))
+
     def _names(self):
         owner = pwd.getpwnam("postfix")
         return dict(etc=self.etc, queue=self.queue, data=self.data, root=self.root, log=self.mail_log, run=self.run,
@@ -215,6 +220,7 @@ class Lab:
         names = self._names()
         (self.etc / "main.cf").write_text(MAIN_CF.format(**names) + main_cf.format(**names))
         (self.etc / "master.cf").write_text(MASTER_CF.format(**names) + master_cf.format(**names))
+        self.age()
         (self.etc / "mailboxes").write_text("ann@local.example ann/\nbob@local.example bob/\n")
         (self.etc / "aliases").write_text("info@local.example ann@local.example, bob@local.example\n")
         (self.etc / "transport").write_text(f"down.example smtp:[127.0.0.1]:{self.down_port}\n")
@@ -254,6 +260,7 @@ class Lab:
         done = self.mailguard.ctl("wire", "--apply")
         if done.returncode != 0:
             raise RuntimeError("wire --apply: " + done.stderr + done.stdout)
+        self.age()
         if self.is_postfix_up:
             self.postfix("reload")
 
@@ -291,6 +298,7 @@ class Lab:
         client = smtplib.SMTP("127.0.0.1", self.port, local_hostname=helo, timeout=DEADLINE_S)
         client.ehlo()
         if address:
+            address = "IPV6:" + address if ":" in address else address
             code, text = client.docmd("XCLIENT", f"ADDR={address} NAME={name or '[UNAVAILABLE]'}")
             if code != 220:
                 raise RuntimeError(f"XCLIENT: {code} {text}")

@@ -82,6 +82,7 @@ static void a_locked_database_is_waited_for(void **state)
 	kit_begin(&kit);
 	kit_open(&kit);
 	assert_int_equal(sqlite3_open(kit.path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
 	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	put(&kit, 1);
 	assert_false(mg_journal_flush(kit.journal, 800));
@@ -113,6 +114,7 @@ static void a_full_queue_drops_and_counts(void **state)
 	kit_begin(&kit);
 	kit_open(&kit);
 	assert_int_equal(sqlite3_open(kit.path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
 	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	for (int i = 0; i < MG_JOURNAL_QUEUE + IN_BATCH + OVER; i++)
 		put(&kit, i);

@@ -155,6 +155,7 @@ static void a_long_scan_ends_at_its_deadline(void **state)
 	(void)state;
 	assert_int_equal(mg_journal_flush(kit.journal, 5000), true);
 	assert_int_equal(sqlite3_open(kit.path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
 	assert_int_equal(sqlite3_exec(db,
 				 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200000)"
 				 " INSERT INTO txn(time_us,is_shown,sender) SELECT i,1,'a@b' FROM n",

@@ -104,7 +104,7 @@ static void a_lower_limit_shrinks_the_file(void **state)
 	kit_begin(&kit);
 	kit.max_mb = 64;
 	kit_open(&kit);
-	for (int i = 0; i < FILL / 2; i++)
+	for (int i = 0; i < FILL; i++)
 		put_one(&kit, i);
 	assert_true(mg_journal_flush(kit.journal, 30000));
 	mg_journal_stats(kit.journal, &stats);
