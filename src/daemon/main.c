@@ -2,6 +2,7 @@
  * root, gives that up, and becomes the supervisor. */
 #include <getopt.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,5 +156,6 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	mg_hash_init();
+	setlocale(LC_MESSAGES, "C"); /* from here on others read: the log, JSON; each reader translates for himself */
 	return serve(conf, &arguments, argv);
 }

@@ -68,6 +68,15 @@ void mg_finding_cause(struct mg_finding *finding, const char *template, ...)
 	va_end(args);
 }
 
+void mg_finding_because(struct mg_finding *finding, const struct mg_say *sentence)
+{
+	if (finding->cause.template != NULL)
+		return;
+	finding->cause.template = sentence->template;
+	for (size_t i = 0; i < MG_SAY_ARGS && sentence->arg[i] != NULL; i++)
+		finding->cause.arg[i] = keep(finding, sentence->arg[i]);
+}
+
 void mg_finding_fix(struct mg_finding *finding, const char *template, ...)
 {
 	va_list args;

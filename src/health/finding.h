@@ -34,6 +34,8 @@ void mg_finding_is(struct mg_finding *finding, enum mg_state state, const char *
 	__attribute__((sentinel));
 /* Cause and remedy of what mg_finding_is() just said. */
 void mg_finding_cause(struct mg_finding *finding, const char *template, ...) __attribute__((sentinel));
+/* The same with a sentence from elsewhere, copied. */
+void mg_finding_because(struct mg_finding *finding, const struct mg_say *sentence);
 void mg_finding_fix(struct mg_finding *finding, const char *template, ...) __attribute__((sentinel));
 
 void mg_finding_value(struct mg_finding *finding, double value, const char *unit);

@@ -13,7 +13,7 @@ enum { LOOK_BACK_S = 900, UNSEEN_SHARE_CRIT = 10 /* percent */ };
 struct aspect {
 	bool (*is_wired)(const struct mg_wiring_service *service);
 	bool (*is_explicit)(const struct mg_wiring_service *service);
-	const char *(*reason)(const struct mg_wiring_service *service);
+	const struct mg_say *(*reason)(const struct mg_wiring_service *service);
 };
 
 static bool milter_is_wired(const struct mg_wiring_service *service)
@@ -26,9 +26,9 @@ static bool milter_is_explicit(const struct mg_wiring_service *service)
 	return service->milter_default_is_explicit;
 }
 
-static const char *milter_reason(const struct mg_wiring_service *service)
+static const struct mg_say *milter_reason(const struct mg_wiring_service *service)
 {
-	return service->milter_reason;
+	return &service->milter_reason;
 }
 
 static bool check_is_wired(const struct mg_wiring_service *service)
@@ -41,9 +41,9 @@ static bool check_is_explicit(const struct mg_wiring_service *service)
 	return service->check_default_is_explicit;
 }
 
-static const char *check_reason(const struct mg_wiring_service *service)
+static const struct mg_say *check_reason(const struct mg_wiring_service *service)
 {
-	return service->check_reason;
+	return &service->check_reason;
 }
 
 static bool tap_is_wired(const struct mg_wiring_service *service)
@@ -51,9 +51,9 @@ static bool tap_is_wired(const struct mg_wiring_service *service)
 	return service->has_tap || service->has_check;
 }
 
-static const char *tap_reason(const struct mg_wiring_service *service)
+static const struct mg_say *tap_reason(const struct mg_wiring_service *service)
 {
-	return service->tap_reason;
+	return &service->tap_reason;
 }
 
 static bool is_always(const struct mg_wiring_service *service)
@@ -107,9 +107,9 @@ static size_t judge(const struct mg_wiring *wiring, const struct aspect *aspect,
 		counted++;
 		if (!aspect->is_wired(service)) {
 			lacking++;
-			mg_finding_evidence(finding, "%s: %s", service->id, aspect->reason(service));
+			mg_finding_evidence(finding, "%s lacks it", service->id);
 			mg_finding_is(finding, MG_STATE_WARN, missing, service->id, NULL);
-			mg_finding_cause(finding, "%1", aspect->reason(service), NULL);
+			mg_finding_because(finding, aspect->reason(service));
 			mg_finding_fix(finding,
 				N_("mailguardctl wire --dry-run, then: mailguardctl wire --apply && postfix reload"),
 				NULL);

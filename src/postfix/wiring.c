@@ -1,8 +1,6 @@
 /* Each smtpd is looked at as it will run: its own overrides, else main.cf, with all $macros expanded in its scope. */
 #include "postfix/wiring.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/i18n.h"
@@ -10,7 +8,9 @@
 #include "postfix/restrictions.h"
 #include "postfix/wiring_list.h"
 
-enum { ARENA_MAX = 8 * 1024 * 1024, REASON_MAX = 400, NAME_SHOWN = 80 };
+enum { ARENA_MAX = 8 * 1024 * 1024, NAME_SHOWN = 80, ID_MAX = 400 };
+
+static const struct mg_str nothing; /* no argument */
 
 struct inspection {
 	const struct mg_postfix *postfix;
@@ -20,16 +20,20 @@ struct inspection {
 	struct mg_err *err;
 };
 
-MG_PRINTF(2, 3)
-static const char *reason(struct inspection *inspection, const char *fmt, ...)
+/* A sentence whose arguments (up to a NULL text) live as long as the inspection. */
+static struct mg_say reason(
+	struct inspection *inspection, const char *template, struct mg_str first, struct mg_str second)
 {
-	struct mg_err sentence = { 0 };
-	va_list args;
+	struct mg_arena *arena = &inspection->wiring->arena;
 
-	va_start(args, fmt);
-	vsnprintf(sentence.text, sizeof sentence.text, fmt, args);
-	va_end(args);
-	return mg_arena_text(&inspection->wiring->arena, mg_str_z(sentence.text), REASON_MAX);
+	return (struct mg_say){ template,
+		{ first.p == NULL ? NULL : mg_arena_text(arena, mg_str_first(first, NAME_SHOWN), NAME_SHOWN),
+			second.p == NULL ? NULL : mg_arena_text(arena, second, NAME_SHOWN) } };
+}
+
+static struct mg_say plain(const char *template)
+{
+	return (struct mg_say){ .template = template };
 }
 
 static bool has_word(const struct mg_postfix *postfix, const struct mg_postfix_service *service, const char *name,
@@ -63,19 +67,18 @@ static void judge_milter(struct inspection *inspection, const struct mg_list_vie
 	out->has_milter = view->is_there && view->is_reachable && !is_switched_off;
 	out->milter_default_is_explicit = view->is_explicit;
 	if (!view->is_there)
-		out->milter_reason = reason(inspection, _("smtpd_milters does not name our milter"));
+		out->milter_reason = plain(N_("smtpd_milters does not name our milter"));
 	else if (!view->is_reachable)
 		out->milter_reason = reason(inspection,
-			_("this service runs chrooted in %s and can't reach the milter's socket by that name"),
-			inspection->postfix->queue_directory);
+			N_("this service runs chrooted in %1 and can't reach the milter's socket by that name"),
+			mg_str_z(inspection->postfix->queue_directory), nothing);
 	else if (is_switched_off)
-		out->milter_reason =
-			reason(inspection, _("receive_override_options switches milters off (no_milters)"));
+		out->milter_reason = plain(N_("receive_override_options switches milters off (no_milters)"));
 	else if (!view->is_explicit && !is_default_accept(inspection))
-		out->milter_reason = reason(
-			inspection, _("without default_action=accept mail is deferred whenever mailguard is down"));
+		out->milter_reason =
+			plain(N_("without default_action=accept mail is deferred whenever mailguard is down"));
 	else if (maps != NULL && maps[0] != '\0')
-		out->milter_reason = reason(inspection, _("smtpd_milter_maps may switch it off for some clients"));
+		out->milter_reason = plain(N_("smtpd_milter_maps may switch it off for some clients"));
 }
 
 static void judge_check(
@@ -84,22 +87,21 @@ static void judge_check(
 	out->has_check = view->is_there && view->is_reachable && view->blocker.n == 0;
 	out->check_default_is_explicit = view->is_explicit;
 	if (!view->is_there)
-		out->check_reason =
-			reason(inspection, _("smtpd_recipient_restrictions does not ask our policy service"));
+		out->check_reason = plain(N_("smtpd_recipient_restrictions does not ask our policy service"));
 	else if (!view->is_reachable)
 		out->check_reason = reason(inspection,
-			_("this service runs chrooted in %s and can't reach the policy socket by that name"),
-			inspection->postfix->queue_directory);
+			N_("this service runs chrooted in %1 and can't reach the policy socket by that name"),
+			mg_str_z(inspection->postfix->queue_directory), nothing);
 	else if (view->blocker.n > 0)
-		out->check_reason = reason(inspection, _("%.*s stands before it in %s, so it is not always asked"),
-			MG_STR_ARGS(mg_str_first(view->blocker, NAME_SHOWN)), list);
+		out->check_reason = reason(inspection, N_("%1 stands before it in %2, so it is not always asked"),
+			view->blocker, mg_str_z(list));
 	else if (!view->is_explicit)
-		out->check_reason = reason(
-			inspection, _("without default_action=DUNNO mail is deferred whenever mailguard is down"));
+		out->check_reason =
+			plain(N_("without default_action=DUNNO mail is deferred whenever mailguard is down"));
 	else if (view->doubt.n > 0)
 		out->check_reason =
-			reason(inspection, _("it is not asked where %.*s, which stands before it in %s, permits"),
-				MG_STR_ARGS(mg_str_first(view->doubt, NAME_SHOWN)), list);
+			reason(inspection, N_("it is not asked where %1, which stands before it in %2, permits"),
+				view->doubt, mg_str_z(list));
 }
 
 static void judge_tap(struct inspection *inspection, const struct mg_list_view *view, struct mg_wiring_service *out)
@@ -109,17 +111,17 @@ static void judge_tap(struct inspection *inspection, const struct mg_list_view *
 
 	out->has_tap = view->has_tap && view->is_tap_reachable && view->tap_blocker.n == 0 && is_ordered;
 	if (!is_ordered)
-		out->tap_reason = reason(inspection,
-			_("smtpd_relay_before_recipient_restrictions is not yes, so being asked proves nothing"));
+		out->tap_reason = plain(
+			N_("smtpd_relay_before_recipient_restrictions is not yes, so being asked proves nothing"));
 	else if (view->tap_blocker.n > 0)
-		out->tap_reason = reason(inspection, _("%.*s may permit, or ends the list, before it would be asked"),
-			MG_STR_ARGS(mg_str_first(view->tap_blocker, NAME_SHOWN)));
+		out->tap_reason = reason(inspection, N_("%1 may permit, or ends the list, before it would be asked"),
+			view->tap_blocker, nothing);
 	else if (!view->has_tap)
-		out->tap_reason = reason(inspection, _("the relay tap is not in smtpd_recipient_restrictions"));
+		out->tap_reason = plain(N_("the relay tap is not in smtpd_recipient_restrictions"));
 	else if (!view->is_tap_reachable)
 		out->tap_reason = reason(inspection,
-			_("this service runs chrooted in %s and can't reach the policy socket by that name"),
-			inspection->postfix->queue_directory);
+			N_("this service runs chrooted in %1 and can't reach the policy socket by that name"),
+			mg_str_z(inspection->postfix->queue_directory), nothing);
 }
 
 /* The other lists that are asked at RCPT; those of client, HELO and sender only when they are delayed to it. */
@@ -139,7 +141,7 @@ static enum mg_rc look_elsewhere(struct inspection *inspection, struct mg_wiring
 		mg_list_view_restrictions(mg_buf_str(&value), inspection->doors, inspection->postfix->queue_directory,
 			inspection->service->is_chroot, &view);
 		if (rc == MG_OK && view.is_there) {
-			out->check_reason = "";
+			out->check_reason = (struct mg_say){ 0 };
 			judge_check(inspection, &view, lists[i], out);
 		}
 		mg_buf_fini(&value);
@@ -155,12 +157,11 @@ static enum mg_rc inspect_service(struct inspection *inspection, struct mg_wirin
 	struct mg_buf value;
 	enum mg_rc rc;
 
-	*out = (struct mg_wiring_service){ .is_loopback = mg_postfix_is_loopback(postfix, service),
+	*out = (struct mg_wiring_service){
+		.is_loopback = mg_postfix_is_loopback(postfix, service),
 		.is_chroot = service->is_chroot,
-		.milter_reason = "",
-		.check_reason = "",
-		.tap_reason = "" };
-	out->id = mg_arena_text(&inspection->wiring->arena, mg_str_z(service->id), REASON_MAX);
+	};
+	out->id = mg_arena_text(&inspection->wiring->arena, mg_str_z(service->id), ID_MAX);
 	mg_buf_init(&value, MG_EXPAND_MAX);
 	rc = mg_postfix_value(postfix, service, "smtpd_milters", &value, inspection->err);
 	mg_list_view_milters(

@@ -9,6 +9,7 @@
 #define MG_POSTFIX_WIRING_H
 
 #include "base/arena.h"
+#include "base/say.h"
 #include "postfix/postconf.h"
 
 /* The doors as mailguard.conf names them; "" is off. */
@@ -18,20 +19,20 @@ struct mg_wiring_doors {
 
 /* --- what is there --- */
 
-struct mg_wiring_service { /* one smtpd; reasons are "" where there is nothing to say, else English sentences */
+struct mg_wiring_service { /* one smtpd; reasons are empty where there is nothing to say */
 	const char *id;    /* "smtp/inet" */
 	bool is_loopback, is_chroot;
 
 	bool has_milter;                 /* in force: named, reachable, not switched off */
 	bool milter_default_is_explicit; /* our default_action is written with it */
-	const char *milter_reason;
+	struct mg_say milter_reason;
 
 	bool has_check;                 /* in force, before anything that permits */
 	bool check_default_is_explicit; /* default_action=DUNNO is written with it */
-	const char *check_reason;
+	struct mg_say check_reason;
 
 	bool has_tap; /* in place, and nothing before it permits or ends the list */
-	const char *tap_reason;
+	struct mg_say tap_reason;
 };
 
 struct mg_wiring {
