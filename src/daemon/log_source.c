@@ -9,7 +9,9 @@ void mg_log_source_of(const struct mg_conf *conf, char *source_out, size_t size)
 {
 	const char *argv[] = { "postconf", "-c", conf->postfix.config_directory, "-h", "maillog_file", NULL };
 	struct mg_str wanted = mg_str_z(conf->postfix.log);
-	struct mg_run run = { .argv = argv, .timeout_ms = POSTCONF_MS, .out_max = ANSWER_BYTES, .err_max = ANSWER_BYTES };
+	struct mg_run run = {
+		.argv = argv, .timeout_ms = POSTCONF_MS, .out_max = ANSWER_BYTES, .err_max = ANSWER_BYTES
+	};
 	struct mg_run_result result;
 	char maillog_file[160] = "";
 

@@ -243,4 +243,5 @@ void mg_worker_postfix_read(void *context, const struct mg_postfix *postfix)
 		mg_log(MG_LOG_WARNING, "domains-unknown: %s", err.text);
 	mg_domains_unref(&domains);
 	mg_conf_unref(&conf);
+	w->knows_postfix = true;
 }

@@ -15,7 +15,7 @@
 #include "daemon/channel.h"
 #include "milter/milter.h"
 
-enum { TICK_MS = 1000, DRAIN_TICK_MS = 20, DRAIN_LIMIT_S = 20 };
+enum { TICK_MS = 1000, SHORT_TICK_MS = 20, DRAIN_LIMIT_S = 20, DOORS_WAIT_MS = 1000 };
 
 const struct mg_conf *mg_worker_pin_conf(void *context)
 {
@@ -60,19 +60,46 @@ static enum mg_rc open_doors(struct worker *w, struct mg_err *err)
 	return rc;
 }
 
+/* The doors wait a moment for Postfix's configuration, so that the first message is judged like every other; a postconf
+ * that takes longer must not keep mail waiting. */
+static void on_door_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct mg_err err = { "" };
+
+	(void)fd;
+	(void)what;
+	if (!w->knows_postfix && mg_mono_us() < w->doors_due_us)
+		return;
+	event_del(w->door_tick);
+	if (w->phase != PHASE_WAITING)
+		return;
+	if (open_doors(w, &err) != MG_OK) {
+		mg_log(MG_LOG_ERROR, "worker-not-ready: %s", err.text);
+		event_base_loopbreak(w->base);
+		return;
+	}
+	w->phase = PHASE_SERVING;
+	mg_channel_send(w->o.channel, MG_WORD_READY, "", -1);
+}
+
 static enum mg_rc serve(struct worker *w, struct mg_err *err)
 {
+	static const struct timeval often = { .tv_usec = SHORT_TICK_MS * 1000 };
 	struct mg_health_options health = { w->conf, w, mg_worker_figures, mg_worker_postfix_read };
 	enum mg_rc rc;
 
 	mg_worker_open_journal(w);
 	if ((rc = mg_jobs_start(w->base, &w->jobs, err)) != MG_OK ||
 		(rc = mg_health_start(&health, false, &w->health, err)) != MG_OK ||
-		(rc = open_control(w, err)) != MG_OK || (rc = open_doors(w, err)) != MG_OK)
+		(rc = open_control(w, err)) != MG_OK)
 		return rc;
 	mg_worker_start_reader(w);
-	w->phase = PHASE_SERVING;
-	mg_channel_send(w->o.channel, MG_WORD_READY, "", -1);
+	w->doors_due_us = mg_mono_us() + DOORS_WAIT_MS * MG_MS_US;
+	w->door_tick = event_new(w->base, -1, EV_PERSIST, on_door_tick, w);
+	if (w->door_tick == NULL)
+		return mg_err_set(err, MG_ENOMEM, "no memory for the main loop");
+	event_add(w->door_tick, &often);
 	return MG_OK;
 }
 
@@ -109,7 +136,7 @@ static void on_drain_tick(evutil_socket_t fd, short what, void *arg)
 
 static void drain(struct worker *w, bool is_yielding)
 {
-	static const struct timeval often = { .tv_usec = DRAIN_TICK_MS * 1000 };
+	static const struct timeval often = { .tv_usec = SHORT_TICK_MS * 1000 };
 	struct mg_err err = { "" };
 
 	if (w->phase == PHASE_DRAINING)

@@ -18,12 +18,15 @@ enum phase { PHASE_WAITING, PHASE_SERVING, PHASE_DRAINING };
 struct worker {
 	struct mg_worker_options o;
 	struct event_base *base;
-	struct event *channel, *tick, *drain_tick;
+	struct event *channel, *tick, *drain_tick, *door_tick;
 	enum phase phase;
 	_Atomic bool is_yielding; /* draining with the roles given up */
 	int64_t drain_until_us, tick_due_us;
 	_Atomic int64_t loop_lag_us;
 	int64_t started_us;
+
+	_Atomic bool knows_postfix; /* its configuration was read once: recipients and clients can be told apart */
+	int64_t doors_due_us;       /* then they open all the same */
 
 	pthread_mutex_t conf_lock;
 	const struct mg_conf *conf;

@@ -63,19 +63,26 @@ static bool is_same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* Reads main.cf and master.cf when they changed. `running` is held. */
+/* Whether main.cf or master.cf are others than those last read. `running` is held. */
+static bool has_postfix_changed(const struct mg_health *health, const struct mg_conf *conf)
+{
+	const char *directory = conf->postfix.config_directory;
+
+	return (health->postfix == NULL && health->postfix_trouble[0] == '\0') ||
+	       !is_same_time(changed_at(directory, "main.cf"), health->main_cf) ||
+	       !is_same_time(changed_at(directory, "master.cf"), health->master_cf);
+}
+
+/* Reads them when they changed. `running` is held. */
 static void look_at_postfix(struct mg_health *health, const struct mg_conf *conf)
 {
-	struct timespec main_cf = changed_at(conf->postfix.config_directory, "main.cf");
-	struct timespec master_cf = changed_at(conf->postfix.config_directory, "master.cf");
 	struct mg_postfix *postfix = NULL;
 	struct mg_err err = { "" };
 
-	if ((health->postfix != NULL || health->postfix_trouble[0] != '\0') && is_same_time(main_cf, health->main_cf) &&
-		is_same_time(master_cf, health->master_cf))
+	if (!has_postfix_changed(health, conf))
 		return;
-	health->main_cf = main_cf;
-	health->master_cf = master_cf;
+	health->main_cf = changed_at(conf->postfix.config_directory, "main.cf");
+	health->master_cf = changed_at(conf->postfix.config_directory, "master.cf");
 	health->postfix_trouble[0] = '\0';
 	if (mg_postfix_load(conf->postfix.config_directory, POSTCONF_DEADLINE_MS, &postfix, &err) != MG_OK)
 		mg_str_copy(health->postfix_trouble, sizeof health->postfix_trouble, mg_str_z(err.text));
@@ -155,17 +162,36 @@ static bool is_any_due(const struct mg_health *health, int64_t now_us)
 	return false;
 }
 
+/* Whoever edits Postfix's configuration wants to know at once what became of it. */
+static void hasten_after_change(struct mg_health *health)
+{
+	const struct mg_conf *conf = pin_conf(health);
+	bool has_changed;
+
+	pthread_mutex_lock(&health->running);
+	has_changed = has_postfix_changed(health, conf);
+	pthread_mutex_unlock(&health->running);
+	mg_conf_unref(&conf);
+	pthread_mutex_lock(&health->lock);
+	for (size_t i = 0; has_changed && i < health->count; i++)
+		health->results[i].due_us = 0;
+	pthread_mutex_unlock(&health->lock);
+}
+
 static void *work(void *arg)
 {
 	struct mg_health *health = arg;
 
 	pthread_mutex_lock(&health->lock);
 	while (!health->is_stopping) {
-		int64_t now_us = mg_mono_us();
-		bool due = is_any_due(health, now_us);
+		int64_t now_us;
 		struct timespec until;
 
-		if (due) {
+		pthread_mutex_unlock(&health->lock);
+		hasten_after_change(health);
+		pthread_mutex_lock(&health->lock);
+		now_us = mg_mono_us();
+		if (is_any_due(health, now_us)) {
 			pthread_mutex_unlock(&health->lock);
 			run_some(health, is_due, &now_us);
 			pthread_mutex_lock(&health->lock);

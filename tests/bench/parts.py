@@ -126,7 +126,7 @@ def bench_journal(tell, root):
 
 
 def journal(tell, size, root):
-    notes = ["the journal has no off switch, so DESIGN's row 9 (on against off) can't be measured; this is a disk "
+    notes = ["the journal has no off switch, so on against off can't be measured; this is a disk "
              "against memory, and the floor without any record"]
     if not FAST_DISK.is_dir():
         return [], [*notes, f"skipped: there is no {FAST_DISK}"]

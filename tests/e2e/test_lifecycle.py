@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -299,3 +300,45 @@ def test_a_dead_supervisor_lets_the_worker_finish():
         lab.mailguard.process.wait()
         lab.mailguard.start()
         lab.record(lambda t: t["queue_id"] == queue_id_of(text) and "milter" in t["doors"])
+
+
+def test_root_is_given_up_for_the_configured_user():
+    """As `daemon`, a user every Debian has; the lab's directories are opened for it."""
+    with Lab() as lab:
+        conf = lab.conf.read_text().replace('user = "";', 'user = "daemon";').replace('group = "";', 'group = "daemon";')
+        lab.conf.write_text(conf)
+        for path in (lab.state, lab.run):
+            shutil.chown(path, "daemon", "daemon")
+        lab.mail_log.chmod(0o644)
+        lab.start()
+        status = pathlib.Path(f"/proc/{lab.mailguard.process.pid}/status").read_text()
+        daemon = pwd.getpwnam("daemon")
+        for kind in ("Uid", "Gid"):
+            ids = re.search(rf"^{kind}:\s+(.*)$", status, re.M).group(1).split()
+            assert set(ids) == {str(daemon.pw_uid if kind == "Uid" else daemon.pw_gid)}, (kind, ids)
+        postfix = pwd.getpwnam("postfix")
+        directory = (lab.queue / "mailguard").stat()
+        assert oct(directory.st_mode)[-4:] == "0710" and directory.st_gid == postfix.pw_gid
+        for name in ("milter", "policy"):
+            info = (lab.queue / "mailguard" / f"{name}.sock").stat()
+            assert oct(info.st_mode)[-4:] == "0660" and (info.st_uid, info.st_gid) == (daemon.pw_uid, postfix.pw_gid)
+        info = (lab.run / "control.sock").stat()
+        assert oct(info.st_mode)[-4:] == "0660" and info.st_gid == daemon.pw_gid
+        _, text, _ = lab.send("zoe@stranger.example", "ann@local.example", address=STRANGER)
+        txn = lab.record(lambda t: t["queue_id"] == queue_id_of(text) and t["recipients"][0]["delivery"] == "sent")
+        assert txn["doors"] == ["milter", "policy"]
+        os.kill(lab.mailguard.worker_pid(), signal.SIGKILL)
+        wait_until("a fresh worker without root", lambda: lab.mailguard.ready_count() > 1)
+        assert lab.mailguard.stop() == 0
+
+
+def test_in_the_background_and_back():
+    with Lab() as lab:
+        done = subprocess.run([BUILD / "mailguardd", "-c", lab.conf], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        wait_until("it serves", lambda: lab.mailguard.ctl("version", "--json").stdout.count('"daemon": "0'))
+        pids = subprocess.run(["pgrep", "-f", str(lab.conf)], capture_output=True, text=True).stdout.split()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM)
+        wait_until("it is gone", lambda: not (lab.run / "control.sock").exists())

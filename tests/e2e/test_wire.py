@@ -81,3 +81,14 @@ def test_traffic_that_mailguard_never_saw_is_proof():
         finding = wait_until("the proof", lambda: next((c for c in lab.mailguard.json("check", "wiring.milter")["checks"]
                                                         if c["state"] == "crit"), None), 60)
         assert "postfix/smtpd" in finding["summary"] and queue_id_of(text) in str(finding["evidence"])
+
+
+def test_a_change_of_main_cf_is_seen_at_once():
+    with Lab() as lab:
+        lab.mailguard.start()
+        wait_until("the first look", lambda: any(c["id"] == "wiring.milter" for c in lab.mailguard.json("status")["checks"]))
+        assert lab.mailguard.json("status")["wiring"]["milter"] is False
+        lab.wire()
+        start = time.monotonic()
+        wait_until("the new wiring", lambda: lab.mailguard.json("status")["wiring"]["milter"])
+        assert time.monotonic() - start < 15
