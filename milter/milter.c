@@ -266,6 +266,7 @@ static sfsistat on_close(SMFICTX *ctx)
 static void *run(void *unused)
 {
 	(void)unused;
+	pthread_setname_np(pthread_self(), "mg-milter");
 	if (smfi_main() != MI_SUCCESS)
 		mg_log(MG_LOG_ERROR, "milter-ended: libmilter returned an error");
 	return NULL;

@@ -54,6 +54,7 @@ static void *work(void *arg)
 	struct mg_jobs *jobs = arg;
 	uint64_t one = 1;
 
+	pthread_setname_np(pthread_self(), "mg-jobs");
 	pthread_mutex_lock(&jobs->lock);
 	while (!jobs->is_stopping) {
 		struct mg_job *job = take_first(&jobs->waiting);

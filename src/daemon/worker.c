@@ -218,7 +218,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	/* A minute's memory, fading. */
 	w->loop_lag_us = late_us > w->loop_lag_us ? late_us : w->loop_lag_us - w->loop_lag_us / 60;
 	if (w->engine != NULL)
-		mg_engine_sweep(w->engine);
+		mg_engine_sweep(w->engine, now_us);
 	if (w->phase == PHASE_SERVING && w->journal == NULL && now_us > w->journal_retry_us) {
 		mg_worker_open_journal(w);
 		mg_worker_start_reader(w);

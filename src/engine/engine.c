@@ -170,11 +170,38 @@ struct mg_txn *mg_session_begin(struct mg_session *session)
 	return txn;
 }
 
+/* An smtpd process serves one client at a time: who waited under its number before is gone. */
+static void index_by_pid(struct mg_session *session, unsigned pid)
+{
+	struct mg_engine *engine = session->engine;
+	struct mg_session *before = NULL;
+
+	pthread_mutex_lock(&engine->lock);
+	if (session->waiting_pid != 0)
+		HASH_DELETE(by_pid, engine->pids, session);
+	session->waiting_pid = 0;
+	if (pid != 0) {
+		HASH_FIND(by_pid, engine->pids, &pid, sizeof pid, before);
+		if (before != NULL) {
+			HASH_DELETE(by_pid, engine->pids, before);
+			before->waiting_pid = 0;
+			before->is_parting = true;
+		}
+		session->waiting_pid = pid;
+		HASH_ADD(by_pid, engine->pids, waiting_pid, sizeof pid, session);
+	}
+	pthread_mutex_unlock(&engine->lock);
+}
+
 void mg_session_set_waiting(struct mg_session *session, struct mg_txn *txn)
 {
+	unsigned pid = txn == NULL ? 0 : txn->record->smtpd_pid;
+
 	session->waiting = txn;
-	session->waiting_pid = txn == NULL ? 0 : txn->record->smtpd_pid;
 	session->has_waiting = txn != NULL;
+	session->is_parting = false;
+	if (pid != session->waiting_pid)
+		index_by_pid(session, pid);
 }
 
 struct mg_record *mg_session_finish(struct mg_session *session, struct mg_txn **txn, enum mg_end how)
@@ -194,24 +221,32 @@ void mg_engine_deliver(struct mg_engine *engine, struct mg_record *record)
 		atomic_fetch_add(&engine->counters->degraded[MG_DEGRADED_JOURNAL], 1);
 }
 
-/* Takes out of the table each waiting transaction that `is_due` names, and delivers it. */
-static void end_waiting(
-	struct mg_engine *engine, bool (*is_due)(const struct mg_session *, const void *), const void *what)
+/* The first session whose waiting transaction is due, with a reference; NULL: none. */
+static struct mg_session *find_due(
+	struct mg_engine *engine, bool (*is_due)(const struct mg_session *, int64_t), int64_t now_us)
 {
-	struct mg_session *session, *next;
+	struct mg_session *session, *next, *due = NULL;
 
-	for (;;) {
+	pthread_mutex_lock(&engine->lock);
+	HASH_ITER(hh, engine->table, session, next)
+	{
+		if (!session->has_waiting || !is_due(session, now_us))
+			continue;
+		session->refs++;
+		due = session;
+		break;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	return due;
+}
+
+static void end_waiting(struct mg_engine *engine, bool (*is_due)(const struct mg_session *, int64_t), int64_t now_us)
+{
+	struct mg_session *session;
+
+	while ((session = find_due(engine, is_due, now_us)) != NULL) {
 		struct mg_record *record;
 
-		pthread_mutex_lock(&engine->lock);
-		HASH_ITER(hh, engine->table, session, next)
-		if (session->has_waiting && is_due(session, what))
-			break;
-		if (session != NULL)
-			session->refs++;
-		pthread_mutex_unlock(&engine->lock);
-		if (session == NULL)
-			return;
 		pthread_mutex_lock(&session->lock);
 		record = mg_session_finish(session, &session->waiting, MG_END_POLICY);
 		mg_session_set_waiting(session, NULL);
@@ -221,39 +256,42 @@ static void end_waiting(
 	}
 }
 
-static bool is_idle(const struct mg_session *session, const void *now_us)
+/* A goodbye in the log may be of the process's client before: the reader lags. So it ends only what stays silent. */
+static bool is_over_by_time(const struct mg_session *session, int64_t now_us)
 {
-	return *(const int64_t *)now_us - session->touched_us > MG_ENGINE_IDLE_S * MG_S_US;
+	int64_t patience_s = session->is_parting && session->milters == 0 ? MG_ENGINE_PARTING_S : MG_ENGINE_IDLE_S;
+
+	return now_us - session->touched_us > patience_s * MG_S_US;
 }
 
-static bool is_of_process(const struct mg_session *session, const void *pid)
-{
-	return session->milters == 0 && session->waiting_pid == *(const unsigned *)pid;
-}
-
-static bool is_any(const struct mg_session *session, const void *nothing)
+static bool is_any(const struct mg_session *session, int64_t now_us)
 {
 	(void)session;
-	(void)nothing;
+	(void)now_us;
 	return true;
 }
 
-void mg_engine_sweep(struct mg_engine *engine)
+void mg_engine_sweep(struct mg_engine *engine, int64_t now_us)
 {
-	int64_t now_us = mg_mono_us();
-
-	end_waiting(engine, is_idle, &now_us);
+	end_waiting(engine, is_over_by_time, now_us);
 }
 
 void mg_engine_flush(struct mg_engine *engine)
 {
-	end_waiting(engine, is_any, NULL);
+	end_waiting(engine, is_any, 0);
 }
 
 void mg_engine_log_line(struct mg_engine *engine, const struct mg_log_line *line)
 {
-	if (line->kind == MG_LINE_DISCONNECT && line->pid != 0 && engine->sessions > 0)
-		end_waiting(engine, is_of_process, &line->pid);
+	struct mg_session *session = NULL;
+
+	if (line->kind != MG_LINE_DISCONNECT || line->pid == 0)
+		return;
+	pthread_mutex_lock(&engine->lock);
+	HASH_FIND(by_pid, engine->pids, &line->pid, sizeof line->pid, session);
+	if (session != NULL)
+		session->is_parting = true;
+	pthread_mutex_unlock(&engine->lock);
 }
 
 void mg_engine_stats(struct mg_engine *engine, struct mg_engine_stats *stats_out)

@@ -4,7 +4,7 @@
  * *transaction* is one MAIL to its end. The policy request of a command comes before the milter's event of it, so what
  * policy says while no matching MAIL is open waits in the session, and the milter's next MAIL with the same sender
  * adopts it. What nobody adopts is a policy-only transaction: it ends with END-OF-MESSAGE, another instance on that
- * session, the log's disconnect, or MG_ENGINE_IDLE_S.
+ * session, MG_ENGINE_IDLE_S of silence, or MG_ENGINE_PARTING_S of it after the log's disconnect.
  *
  * Nothing here knows a wire, does I/O or waits.
  *
@@ -19,7 +19,7 @@
 #include "postfix/domains.h"
 #include "postfix/logline.h"
 
-enum { MG_ENGINE_IDLE_S = 600, MG_ENGINE_POLICY_SESSIONS = 20000 };
+enum { MG_ENGINE_IDLE_S = 600, MG_ENGINE_PARTING_S = 2, MG_ENGINE_POLICY_SESSIONS = 20000 };
 
 struct mg_engine;
 struct mg_session;
@@ -48,13 +48,13 @@ struct mg_engine_stats {
 };
 void mg_engine_stats(struct mg_engine *engine, struct mg_engine_stats *stats_out);
 
-/* Ends policy-only transactions that are idle too long. Call once a second. */
-void mg_engine_sweep(struct mg_engine *engine);
+/* Ends policy-only transactions that were silent too long at monotonic `now_us`. Call once a second. */
+void mg_engine_sweep(struct mg_engine *engine, int64_t now_us);
 
 /* Ends every policy-only transaction now: the record is about to close. */
 void mg_engine_flush(struct mg_engine *engine);
 
-/* A line of the mail log: a disconnect ends the policy-only transactions of that smtpd process. */
+/* A line of the mail log: a disconnect ends the policy-only transaction of that smtpd process, if it stays silent. */
 void mg_engine_log_line(struct mg_engine *engine, const struct mg_log_line *line);
 
 /* ---- the milter's door ---- */

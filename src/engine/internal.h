@@ -29,13 +29,16 @@ struct mg_session {
 
 	/* Of `waiting`, for those who walk the table with the engine's lock only. */
 	_Atomic bool has_waiting;
-	_Atomic unsigned waiting_pid; /* its smtpd process, 0 unknown */
-	_Atomic int64_t touched_us;   /* monotonic */
+	_Atomic bool is_parting;    /* its smtpd process has gone on to another client, or said goodbye in the log */
+	_Atomic int64_t touched_us; /* monotonic */
+
+	UT_hash_handle by_pid; /* engine->lock: in engine->pids while waiting_pid is not 0 */
+	_Atomic unsigned waiting_pid; /* the smtpd process of `waiting`, 0 unknown */
 };
 
 struct mg_engine {
-	pthread_mutex_t lock; /* table, refs, snapshots */
-	struct mg_session *table;
+	pthread_mutex_t lock;            /* table, refs, snapshots */
+	struct mg_session *table, *pids; /* by key; by the smtpd process of a waiting transaction */
 	const struct mg_conf *conf;
 	const struct mg_domains *domains;
 	struct mg_counters *counters;

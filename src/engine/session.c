@@ -85,7 +85,7 @@ void mg_session_mail(struct mg_session *session, struct mg_str sender, struct mg
 
 		record->by_milter = true;
 		record->sender = mg_record_text(record, sender);
-		record->size_bytes = 0; /* counted as it comes, whatever was declared */
+		record->size_bytes = 0;               /* counted as it comes, whatever was declared */
 		session->open->wants_unknown = false; /* what Postfix resolves each recipient to tells more */
 		if (record->helo[0] == '\0')
 			record->helo = mg_record_text(record, mg_session_fact(session->helo));

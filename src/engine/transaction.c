@@ -148,6 +148,16 @@ static void note_from(struct mg_txn *txn, struct mg_str value)
 	txn->record->from_domain = mg_record_text(txn->record, mg_str_z(lower));
 }
 
+/* Notes that this occurrence of the field is to be deleted. Beyond MG_EDITS_MAX they stay: no reader of such a message
+ * can take it for ours. */
+static void delete_field(struct mg_txn *txn, const char *name, unsigned index)
+{
+	if (txn->edits == NULL)
+		txn->edits = mg_arena_take(&txn->record->arena, MG_EDITS_MAX * sizeof *txn->edits);
+	if (txn->edits != NULL && txn->edit_count < MG_EDITS_MAX)
+		txn->edits[txn->edit_count++] = (struct mg_edit){ name, index, NULL };
+}
+
 void mg_txn_header(struct mg_txn *txn, struct mg_str name, struct mg_str value, struct mg_str own_id)
 {
 	struct mg_record *record = txn->record;
@@ -159,21 +169,22 @@ void mg_txn_header(struct mg_txn *txn, struct mg_str name, struct mg_str value, 
 		note(record, &record->message_id, mg_address_bare(value));
 	} else if (mg_str_eq_nocase(name, MG_STR("Authentication-Results"))) {
 		txn->results_fields++;
-		if (!mg_auth_results_claims(value, own_id))
-			return;
-		if (txn->forged_count < MG_EDITS_MAX)
-			txn->forged[txn->forged_count++] = txn->results_fields;
-		else
-			txn->has_left_forged = true;
+		if (mg_auth_results_claims(value, own_id))
+			delete_field(txn, "Authentication-Results", txn->results_fields);
 	}
 }
 
+/* Deleting a field moves those behind it up, so the last goes first. */
 void mg_txn_edits(struct mg_txn *txn, struct mg_verdict *verdict)
 {
+	for (size_t i = 0, last = txn->edit_count; i + 1 < last; i++, last--) {
+		struct mg_edit first = txn->edits[i];
+
+		txn->edits[i] = txn->edits[last - 1];
+		txn->edits[last - 1] = first;
+	}
 	verdict->edits = txn->edits;
-	for (unsigned i = txn->forged_count; i > 0; i--)
-		txn->edits[verdict->edit_count++] =
-			(struct mg_edit){ "Authentication-Results", txn->forged[i - 1], NULL };
+	verdict->edit_count = txn->edit_count;
 }
 
 static enum mg_relay_class relay_class(const struct mg_txn *txn)

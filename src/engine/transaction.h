@@ -26,11 +26,9 @@ struct mg_txn {
 	bool wants_foreign;               /* some recipient is not ours, accepted or refused */
 	bool wants_unknown;               /* some recipient's domain could not be told */
 	unsigned from_fields;
-	unsigned results_fields;                     /* Authentication-Results fields so far */
-	unsigned forged[MG_EDITS_MAX], forged_count; /* which of them claim to be ours, ascending */
-	struct mg_edit edits[MG_EDITS_MAX];
-	bool has_left_forged; /* more than MG_EDITS_MAX */
-	struct mg_str authserv_id;
+	unsigned results_fields; /* Authentication-Results fields so far */
+	struct mg_edit *edits;   /* MG_EDITS_MAX, made when the first is wanted; deletions in the order they came */
+	size_t edit_count;
 };
 
 /* A new transaction with its record; NULL when memory is out. Takes references of both snapshots. */

@@ -182,6 +182,7 @@ static void *work(void *arg)
 {
 	struct mg_health *health = arg;
 
+	pthread_setname_np(pthread_self(), "mg-health");
 	pthread_mutex_lock(&health->lock);
 	while (!health->is_stopping) {
 		int64_t now_us;

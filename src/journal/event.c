@@ -91,7 +91,7 @@ void mg_event_add(struct mg_store *store, struct mg_head *head, const struct mg_
 	mg_bind_text(&b, line->reply);
 	mg_bind_text(&b, other_id(line));
 	mg_bind_text(&b, line->mailbox);
-	mg_bind_text(&b, line->kind == MG_LINE_CLIENT ? (struct mg_str){ 0 } : line->service);
+	mg_bind_text(&b, mg_str_first(line->service, line->kind == MG_LINE_CLIENT ? 0 : line->service.n));
 	mg_bind_int(&b, number_of(line));
 	bind_delays(&b, line, delays, sizeof delays);
 	mg_store_run(store, &b);

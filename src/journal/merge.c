@@ -44,7 +44,7 @@ static const struct mg_head *by_queue_id(struct mg_store *store, const struct mg
  * strictly within before one that only does with slack. */
 static const struct mg_head *by_pid(struct mg_store *store, const struct mg_record *record, struct mg_head *heads)
 {
-	struct mg_bind b = mg_bind(store, MG_STMT_BY_PID);
+	struct mg_bind b = mg_bind(store, MG_STMT_LOG_BY_PID);
 	const struct mg_head *best = NULL;
 	bool is_best_within = false;
 	size_t n;

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-enum { SLICE_ROWS = 4000, SLICE_TXNS = 200, VACUUM_PAGES = 256 };
+enum { SLICE_ROWS = 2000, SLICE_TXNS = 100, VACUUM_PAGES = 256 };
 static const int64_t megabyte = 1024 * 1024;
 
 struct pages {
@@ -83,12 +83,13 @@ static void shrink(struct mg_store *store)
 	exec(store, sql);
 }
 
-/* The WAL's share of the limit: a batch may write several MB before it can be folded into the database. */
+/* The WAL's share of the limit: one batch touches a page of every index for each of its rows, so it may write a small
+ * database whole, and of a large one some ten thousand pages, before the WAL can be folded into it. */
 static int64_t reserve_of(int64_t max)
 {
-	int64_t reserve = max / 3;
+	int64_t reserve = max * 5 / 8;
 
-	return reserve > 24 * megabyte ? 24 * megabyte : reserve;
+	return reserve > 96 * megabyte ? 96 * megabyte : reserve;
 }
 
 /* One step towards the size; false: nothing left to do. */

@@ -90,6 +90,9 @@ static const char *const statements[MG_STMTS] = {
 	[MG_STMT_BY_QUEUE_ID] = HEAD "WHERE queue_id=? AND queue_id<>'' ORDER BY seq DESC LIMIT 8",
 	[MG_STMT_BY_PID] =
 		HEAD "WHERE smtpd_pid=? AND smtpd_pid<>0 AND time_us BETWEEN ? AND ? ORDER BY time_us DESC LIMIT 32",
+	[MG_STMT_LOG_BY_PID] = HEAD "WHERE smtpd_pid=? AND smtpd_pid<>0 AND time_us BETWEEN ? AND ?"
+				    " AND first_line_us<>0 AND is_refusal=0 AND life & 1 = 0"
+				    " ORDER BY time_us DESC LIMIT 32",
 	[MG_STMT_UNNAMED] = HEAD "WHERE smtpd_pid=? AND smtpd_pid<>0 AND queue_id='' AND is_refusal=0"
 				 " AND time_us BETWEEN ? AND ? ORDER BY time_us DESC LIMIT 32",
 	[MG_STMT_BY_CLIENT] = HEAD "WHERE client_ip=? AND client_ip<>x'' AND time_us BETWEEN ? AND ?"
@@ -122,7 +125,7 @@ static const char *const statements[MG_STMTS] = {
 	[MG_STMT_READ_EVENTS] = "SELECT * FROM event WHERE slot BETWEEN ? AND ?",
 	[MG_STMT_MOVE_EVENT] = "UPDATE event SET slot=? WHERE slot=?",
 	[MG_STMT_DROP_EVENTS] = "DELETE FROM event WHERE slot BETWEEN ? AND ?",
-	[MG_STMT_OLDEST] = HEAD "WHERE time_us<? ORDER BY time_us LIMIT 200",
+	[MG_STMT_OLDEST] = HEAD "WHERE time_us<? ORDER BY time_us LIMIT 100",
 	[MG_STMT_SHOW_OLDEST] = "UPDATE txn SET waits_us=0,is_shown=1 WHERE seq IN (SELECT seq FROM txn"
 				" WHERE waits_us<>0 ORDER BY waits_us LIMIT ?)",
 	[MG_STMT_PAGES] = "SELECT page_count, freelist_count, page_size FROM pragma_page_count,"
@@ -232,7 +235,8 @@ static bool migrate(sqlite3 *db, int64_t from)
 static enum mg_rc bring_up(struct mg_store *store, const char *path, int check_ms, struct mg_err *err)
 {
 	static const char setup[] = "PRAGMA auto_vacuum=INCREMENTAL;PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
-				    "PRAGMA mmap_size=0;PRAGMA cache_size=-4000;PRAGMA journal_size_limit=4194304;"
+				    "PRAGMA mmap_size=0;PRAGMA cache_size=-4000;PRAGMA journal_size_limit=2097152;"
+				    "PRAGMA wal_autocheckpoint=500;"
 				    "PRAGMA temp_store=MEMORY;PRAGMA trusted_schema=OFF;";
 	int64_t version;
 

@@ -202,12 +202,13 @@ size_t mg_recipient_find(struct mg_store *store, const struct mg_head *head, str
 	while (n < max && mg_store_step(store, &b)) {
 		if (owner_of(b.stmt, 2) != owner || !mg_address_eq(mg_column_text(b.stmt, 1), address))
 			continue;
-		rows_out[n++] = (struct mg_recipient_row){ .n = n_of(sqlite3_column_int64(b.stmt, 0)),
+		rows_out[n] = (struct mg_recipient_row){ .n = n_of(sqlite3_column_int64(b.stmt, 0)),
 			.address = address,
 			.owner = owner,
 			.tally = (uint64_t)sqlite3_column_int64(b.stmt, 3),
 			.verdict = (enum mg_action)sqlite3_column_int(b.stmt, 4),
 			.delivery = (enum mg_delivery)sqlite3_column_int(b.stmt, 5) };
+		n++;
 	}
 	mg_store_end(&b);
 	return n;

@@ -79,6 +79,7 @@ enum mg_stmt {
 	MG_STMT_BY_SEQ,
 	MG_STMT_BY_QUEUE_ID,
 	MG_STMT_BY_PID,
+	MG_STMT_LOG_BY_PID, /* only rows that lines made and no record has come for */
 	MG_STMT_UNNAMED,
 	MG_STMT_BY_CLIENT,
 	MG_STMT_BY_MESSAGE,

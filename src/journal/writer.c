@@ -14,7 +14,7 @@
 #include "journal/cache.h"
 #include "journal/join.h"
 
-enum { CHECK_MS = 1000, RETRY_MS = 1000, CARE_MS = 1000, CARE_ENTRIES = 4000, RETENTION_MS = 10000, SLICE_MS = 50 };
+enum { CHECK_MS = 1000, RETRY_MS = 1000, CARE_MS = 1000, CARE_ENTRIES = 1000, RETENTION_MS = 10000, SLICE_MS = 50 };
 
 void mg_writer_drop(struct mg_writer_entry *entry)
 {
@@ -169,6 +169,7 @@ static void write_lines(struct mg_journal *journal, size_t count)
 static bool write_batch(struct mg_journal *journal, size_t count)
 {
 	struct mg_store *store = &journal->store;
+	int64_t begun_us = mg_mono_us();
 
 	store->now_us = journal->wall_us();
 	run_plain(store, MG_STMT_BEGIN);
@@ -178,6 +179,7 @@ static bool write_batch(struct mg_journal *journal, size_t count)
 	write_lines(journal, count);
 	mg_cache_flush(store);
 	run_plain(store, MG_STMT_COMMIT);
+	journal->since_care_us += mg_mono_us() - begun_us;
 	if (store->rc != SQLITE_OK) {
 		recover(journal);
 		return false;
@@ -314,12 +316,15 @@ static void take_care(struct mg_journal *journal, bool is_now)
 {
 	struct mg_store *store = &journal->store;
 	struct mg_retention retention;
-	int64_t now_us = mg_mono_us();
+	int64_t now_us = mg_mono_us(), budget_us;
 
 	if (!is_now && now_us < journal->next_care_us && journal->since_care < CARE_ENTRIES &&
 		!journal->has_more_to_delete)
 		return;
+	/* Deleting costs about what writing did: whatever the machine's pace, it must keep up. */
+	budget_us = (is_now ? 10 : 1) * SLICE_MS * MG_MS_US + 4 * journal->since_care_us;
 	journal->since_care = 0;
+	journal->since_care_us = 0;
 	journal->next_care_us = now_us + CARE_MS * MG_MS_US;
 	if (store->db != NULL && !is_file_ours(journal)) {
 		mg_log(MG_LOG_ERROR, "journal-gone: path=\"%s\"", journal->path);
@@ -333,9 +338,8 @@ static void take_care(struct mg_journal *journal, bool is_now)
 	retention = journal->retention;
 	pthread_mutex_unlock(&journal->lock);
 	if (is_now || journal->has_more_to_delete || now_us >= journal->next_retention_us ||
-		mg_retention_bytes(journal->path) > retention.max_mb * (uint64_t)(512 * 1024)) {
-		journal->has_more_to_delete =
-			mg_retention_run(store, journal->path, &retention, (is_now ? 10 : 1) * SLICE_MS * MG_MS_US);
+		mg_retention_bytes(journal->path) > retention.max_mb * (uint64_t)(256 * 1024)) {
+		journal->has_more_to_delete = mg_retention_run(store, journal->path, &retention, budget_us);
 		journal->next_retention_us = now_us + RETENTION_MS * MG_MS_US;
 	}
 	if (store->rc != SQLITE_OK) {
@@ -384,6 +388,7 @@ void *mg_writer_main(void *context)
 {
 	struct mg_journal *journal = context;
 
+	pthread_setname_np(pthread_self(), "mg-journal");
 	while (goes_on(journal)) {
 		bool must_answer;
 		unsigned asked;

@@ -115,6 +115,7 @@ static void *follow(void *context)
 	const char *source = reader->stats.source; /* never changes once the thread runs */
 	struct mg_str text = mg_str_z(source);
 
+	pthread_setname_np(pthread_self(), "mg-log");
 	if (mg_str_starts(text, file_prefix))
 		mg_log_follow_file(reader, source + file_prefix.n);
 	else

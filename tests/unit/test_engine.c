@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "engine/engine.h"
 
 enum { STEPS = 14, RECORDS = 3 };
@@ -26,6 +27,8 @@ struct step {
 		ASK_OTHER,     /* policy at CONNECT */
 		ASK_ELSEWHERE, /* policy at RCPT from another port */
 		ASK_NO_PORT,   /* policy at RCPT with an unknown port */
+		STALE_GOODBYE, /* the same, with no time passing */
+		SILENCE,       /* some seconds without a word */
 		GOODBYE,       /* the log's disconnect of pid a (hex of instance) */
 	} what;
 	const char *a, *b, *c;
@@ -126,6 +129,15 @@ static const struct script scripts[] = {
 			{ ASK, "b@x", "s@y", "1f.2" } },
 		{ { "accept", "a@x", "r@y=accept", "", false, true, "" },
 			{ "accept", "b@x", "s@y=accept", "", false, true, "" } } },
+	{ "a goodbye of the process's last client does not end its next: one record",
+		{ { ASK, "a@x", "r@y", "1f.1" }, { STALE_GOODBYE, "1f", 0, 0 }, { CONNECT, 0, 0, 0 },
+			{ MAIL, "a@x", 0, 0 }, { RCPT, "r@y", "Q1", 0 }, { EOM, "Q1", 0, 0 }, { CLOSE, 0, 0, 0 } },
+		{ { "accept", "a@x", "r@y=accept", "", true, true, "Q1" } } },
+	{ "a process that serves another client has left the one before",
+		{ { ASK, "a@x", "r@y", "1f.1" }, { ASK_ELSEWHERE, "b@x", "s@y", "1f.2" }, { SILENCE, 0, 0, 0 },
+			{ ASK_ELSEWHERE, "b@x", "t@y", "1f.2" } },
+		{ { "accept", "a@x", "r@y=accept", "", false, true, "" },
+			{ "accept", "b@x", "s@y=accept t@y=accept", "", false, true, "" } } },
 	{ "asked in several places, one recipient",
 		{ { ASK, "a@x", "r@y", "1f.1" }, { ASK, "a@x", "r@y", "1f.1" }, { ASK, "a@x", "r@y", "1f.1" },
 			{ ASK_END, "a@x", "r@y", "1f.1" } },
@@ -199,11 +211,17 @@ static void ask(struct world *world, const struct step *step, enum mg_policy_sta
 	assert_int_equal(mg_engine_policy(world->engine, &request).action, MG_ACTION_ACCEPT);
 }
 
-static void goodbye(struct world *world, const char *pid)
+static void stale_goodbye(struct world *world, const char *pid)
 {
 	struct mg_log_line line = { .kind = MG_LINE_DISCONNECT, .pid = (unsigned)strtoul(pid, NULL, 16) };
 
 	mg_engine_log_line(world->engine, &line);
+	mg_engine_sweep(world->engine, mg_mono_us());
+}
+
+static void silence(struct world *world)
+{
+	mg_engine_sweep(world->engine, mg_mono_us() + (MG_ENGINE_PARTING_S + 1) * MG_S_US);
 }
 
 static void play(struct world *world, struct mg_session **session, const struct step *step)
@@ -267,7 +285,14 @@ static void play(struct world *world, struct mg_session **session, const struct 
 		ask(world, step, MG_POLICY_RCPT, 0);
 		break;
 	case GOODBYE:
-		goodbye(world, step->a);
+		stale_goodbye(world, step->a);
+		silence(world);
+		break;
+	case STALE_GOODBYE:
+		stale_goodbye(world, step->a);
+		break;
+	case SILENCE:
+		silence(world);
 		break;
 	}
 }

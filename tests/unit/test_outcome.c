@@ -1,6 +1,7 @@
 /* Scripts of records and log lines, and the transactions that must come of them. Where a case says `any_order`, its
  * record is put at every place among the lines, each time with and without a batch of its own for every step: the
  * result must always be the same. */
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -400,7 +401,7 @@ static void many_recipients(bool record_first)
 
 		assert_string_equal(
 			json_string_value(json_object_get(recipient, "delivery")), i % 2 == 0 ? "sent" : "deferred");
-		assert_int_equal(atol(json_string_value(json_object_get(recipient, "address")) + 1), i);
+		assert_int_equal(strtol(json_string_value(json_object_get(recipient, "address")) + 1, NULL, 10), i);
 	}
 	json_decref(got);
 	got = kit_trace(&kit, "Q1");
@@ -464,7 +465,7 @@ static void killed_writers_count_each_line_once(void **state)
 			feed(&kit);
 			_exit(0);
 		}
-		usleep((useconds_t)(5000 + round * 17000)); /* where in its work the child dies is left to chance */
+		poll(NULL, 0, 5 + round * 17); /* where in its work the child dies is left to chance */
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
 	}
