@@ -22,7 +22,7 @@ enum { SESSION_TIMEOUT_S = 7210 }; /* longer than Postfix keeps a session open *
 static struct {
 	struct mg_milter_options options;
 	pthread_t thread;
-	_Atomic unsigned sessions, capped, messages;
+	_Atomic unsigned max_sessions, sessions, capped, messages;
 } door;
 
 struct connection {
@@ -101,18 +101,17 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 
 	(void)unused2;
 	(void)unused3;
-	if (connection == NULL || before >= door.options.max_sessions * MG_MILTER_HARD ||
+	if (connection == NULL || before >= door.max_sessions * MG_MILTER_HARD ||
 		smfi_setpriv(ctx, connection) == MI_FAILURE) {
 		mg_log(MG_LOG_WARNING, "milter-refused: sessions=%u", before);
 		free(connection);
 		atomic_fetch_sub(&door.sessions, 1);
 		return SMFIS_REJECT;
 	}
-	connection->is_capped = before >= door.options.max_sessions;
+	connection->is_capped = before >= door.max_sessions;
 	if (connection->is_capped) {
 		atomic_fetch_add(&door.capped, 1);
-		mg_log(MG_LOG_WARNING, "milter-capped: sessions=%u, max_sessions=%u", before + 1,
-			door.options.max_sessions);
+		mg_log(MG_LOG_WARNING, "milter-capped: sessions=%u, max_sessions=%u", before + 1, door.max_sessions);
 	} else {
 		ask_for_macros(ctx);
 	}
@@ -295,6 +294,7 @@ enum mg_rc mg_milter_start(const struct mg_milter_options *options, struct mg_er
 	int failure;
 
 	door.options = *options;
+	door.max_sessions = options->max_sessions;
 	snprintf(where, sizeof where, "fd:%d", options->listen_fd);
 	if (smfi_setconn(where) != MI_SUCCESS || smfi_register(filter) != MI_SUCCESS ||
 		smfi_settimeout(SESSION_TIMEOUT_S) != MI_SUCCESS)
@@ -317,6 +317,11 @@ enum mg_rc mg_milter_stop_accepting(struct mg_err *err)
 	}
 	mg_fd_close(&idle);
 	return MG_OK;
+}
+
+void mg_milter_set_max_sessions(unsigned max_sessions)
+{
+	door.max_sessions = max_sessions;
 }
 
 void mg_milter_stats(struct mg_milter_stats *stats_out)

@@ -30,6 +30,9 @@ enum mg_rc mg_milter_start(const struct mg_milter_options *options, struct mg_er
 MG_MUSTCHECK
 enum mg_rc mg_milter_stop_accepting(struct mg_err *err);
 
+/* Sessions from now on are held against this. */
+void mg_milter_set_max_sessions(unsigned max_sessions);
+
 struct mg_milter_stats {
 	unsigned sessions; /* connections of Postfix, capped ones too */
 	unsigned capped;   /* those beyond max_sessions */

@@ -29,8 +29,6 @@ struct mg_client_link {
 struct mg_control {
 	struct mg_control_options o;
 	struct evconnlistener *listener;
-	bool has_admin_group;
-	gid_t admin_gid;
 	LIST_HEAD(, mg_client_link) clients;
 	unsigned count;
 };
@@ -149,13 +147,9 @@ static void run_job(struct mg_job *job)
 	call->work(call);
 }
 
-static void job_done(struct mg_job *job, bool is_cancelled)
+static void job_done(struct mg_job *job)
 {
-	struct mg_call *call = (struct mg_call *)job;
-
-	if (is_cancelled)
-		mg_call_fail(call, MG_RPC_BUSY, "mailguardd is stopping");
-	mg_call_answer(call);
+	mg_call_answer((struct mg_call *)job);
 }
 
 /* ---- calls ---- */
@@ -302,7 +296,8 @@ static bool may_change(const struct mg_control *control, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		return false;
 	return peer.uid == 0 || peer.uid == geteuid() ||
-	       (control->has_admin_group && (peer.gid == control->admin_gid || is_in_group(fd, control->admin_gid)));
+	       (control->o.admins != MG_CONTROL_NO_GROUP &&
+		       (peer.gid == control->o.admins || is_in_group(fd, control->o.admins)));
 }
 
 static void on_accept(
@@ -336,21 +331,29 @@ static void on_accept(
 
 /* ---- life ---- */
 
+gid_t mg_control_group_id(const char *name)
+{
+	char text[GROUP_TEXT];
+	struct group entry, *found = NULL;
+
+	if (name[0] == '\0' || getgrnam_r(name, &entry, text, sizeof text, &found) != 0 || found == NULL)
+		return MG_CONTROL_NO_GROUP;
+	return entry.gr_gid;
+}
+
+void mg_control_set_admins(struct mg_control *control, gid_t admins)
+{
+	control->o.admins = admins;
+}
+
 enum mg_rc mg_control_start(
 	const struct mg_control_options *options, struct mg_control **control_out, struct mg_err *err)
 {
 	struct mg_control *control = calloc(1, sizeof *control);
-	char text[GROUP_TEXT];
-	struct group entry, *found = NULL;
 
 	if (control == NULL)
 		return mg_err_set(err, MG_ENOMEM, "no memory for the diagnostic socket");
 	control->o = *options;
-	if (options->admin_group[0] != '\0' &&
-		getgrnam_r(options->admin_group, &entry, text, sizeof text, &found) == 0 && found != NULL) {
-		control->has_admin_group = true;
-		control->admin_gid = entry.gr_gid;
-	}
 	control->listener =
 		evconnlistener_new(options->base, on_accept, control, LEV_OPT_CLOSE_ON_EXEC, 0, options->listen_fd);
 	if (control->listener == NULL) {
@@ -366,20 +369,4 @@ void mg_control_stop_accepting(struct mg_control *control)
 	if (control->listener != NULL)
 		evconnlistener_free(control->listener);
 	control->listener = NULL;
-}
-
-void mg_control_stop(struct mg_control **control)
-{
-	struct mg_client_link *client, *next;
-
-	if (*control == NULL)
-		return;
-	mg_control_stop_accepting(*control);
-	for (client = LIST_FIRST(&(*control)->clients); client != NULL; client = next) {
-		next = LIST_NEXT(client, link);
-		client->is_calling = false;
-		drop_client(client);
-	}
-	free(*control);
-	*control = NULL;
 }

@@ -14,6 +14,8 @@
 #include "control/jobs.h"
 #include "health/health.h"
 
+#define MG_CONTROL_NO_GROUP ((gid_t)-1)
+
 enum { MG_CONTROL_CLIENTS = 64, MG_CONTROL_LINE = 64 * 1024, MG_CONTROL_PATIENCE_S = 10, MG_CONTROL_IDLE_S = 120 };
 
 /* Told on the loop when a reload is over: `refusal` is NULL, or why the old configuration stays. */
@@ -25,7 +27,7 @@ struct mg_control_options {
 	struct mg_jobs *jobs;
 	struct mg_health *health;
 	struct mg_counters *counters;
-	const char *admin_group; /* "" none; copied */
+	gid_t admins; /* control.admin_group, or MG_CONTROL_NO_GROUP */
 	void *context;
 	const struct mg_conf *(*pin_conf)(void *context); /* a reference the caller of it drops; from any thread */
 	void (*figures)(void *context, struct mg_figures *figures_out);
@@ -36,8 +38,13 @@ struct mg_control;
 MG_MUSTCHECK
 enum mg_rc mg_control_start(
 	const struct mg_control_options *options, struct mg_control **control_out, struct mg_err *err);
-/* Closes all; call after the jobs have stopped. NULL is fine. */
-void mg_control_stop(struct mg_control **control);
+/* A group's number; MG_CONTROL_NO_GROUP when there is none of that name ("" too). May block on the name service. */
+gid_t mg_control_group_id(const char *name);
+
+/* Clients from now on are held against this. */
+void mg_control_set_admins(struct mg_control *control, gid_t admins);
+
+/* Later clients find another worker on the socket; those here are served to the end. */
 void mg_control_stop_accepting(struct mg_control *control);
 
 /* `status` as the contract has it, a new reference; quick. */

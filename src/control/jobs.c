@@ -20,7 +20,6 @@ struct mg_jobs {
 	pthread_mutex_t lock; /* all below */
 	pthread_cond_t wake;
 	struct list waiting, finished;
-	bool is_stopping;
 };
 
 static void list_init(struct list *list)
@@ -49,14 +48,14 @@ static struct mg_job *take_first(struct list *list)
 	return job;
 }
 
-static void *work(void *arg)
+static _Noreturn void *work(void *arg)
 {
 	struct mg_jobs *jobs = arg;
 	uint64_t one = 1;
 
 	pthread_setname_np(pthread_self(), "mg-jobs");
 	pthread_mutex_lock(&jobs->lock);
-	while (!jobs->is_stopping) {
+	for (;;) {
 		struct mg_job *job = take_first(&jobs->waiting);
 
 		if (job == NULL) {
@@ -68,10 +67,8 @@ static void *work(void *arg)
 		pthread_mutex_lock(&jobs->lock);
 		append(&jobs->finished, job);
 		if (write(jobs->told_fd, &one, sizeof one) < 0)
-			break; /* an eventfd of ours can't refuse a one */
+			mg_bug("an eventfd of ours takes a one", __FILE__, __LINE__);
 	}
-	pthread_mutex_unlock(&jobs->lock);
-	return NULL;
 }
 
 static void on_told(evutil_socket_t fd, short what, void *arg)
@@ -89,7 +86,7 @@ static void on_told(evutil_socket_t fd, short what, void *arg)
 		pthread_mutex_unlock(&jobs->lock);
 		if (job == NULL)
 			return;
-		job->done(job, false);
+		job->done(job);
 	}
 }
 
@@ -130,28 +127,4 @@ bool mg_jobs_add(struct mg_jobs *jobs, struct mg_job *job)
 	pthread_cond_signal(&jobs->wake);
 	pthread_mutex_unlock(&jobs->lock);
 	return has_room;
-}
-
-void mg_jobs_stop(struct mg_jobs **jobs)
-{
-	struct mg_jobs *stopping = *jobs;
-	struct mg_job *job;
-
-	if (stopping == NULL)
-		return;
-	pthread_mutex_lock(&stopping->lock);
-	stopping->is_stopping = true;
-	pthread_cond_signal(&stopping->wake);
-	pthread_mutex_unlock(&stopping->lock);
-	pthread_join(stopping->thread, NULL);
-	while ((job = take_first(&stopping->finished)) != NULL)
-		job->done(job, false);
-	while ((job = take_first(&stopping->waiting)) != NULL)
-		job->done(job, true);
-	event_free(stopping->told);
-	mg_fd_close(&stopping->told_fd);
-	pthread_cond_destroy(&stopping->wake);
-	pthread_mutex_destroy(&stopping->lock);
-	free(stopping);
-	*jobs = NULL;
 }

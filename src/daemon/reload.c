@@ -5,11 +5,13 @@
 
 #include "base/clock.h"
 #include "daemon/channel.h"
+#include "milter/milter.h"
 
 struct reload {
 	struct mg_job job; /* first */
 	struct worker *worker;
 	const struct mg_conf *next; /* NULL: refused */
+	gid_t admins;
 	struct mg_err err;
 	mg_reload_told told;
 	void *cookie;
@@ -23,10 +25,12 @@ static void read_conf(struct mg_job *job)
 	if (mg_conf_load(now->path, &reload->next, &reload->err) == MG_OK &&
 		mg_conf_may_replace(now, reload->next, &reload->err) != MG_OK)
 		mg_conf_unref(&reload->next);
+	if (reload->next != NULL)
+		reload->admins = mg_control_group_id(reload->next->control.admin_group);
 	mg_conf_unref(&now);
 }
 
-static void put_in_force(struct worker *w, const struct mg_conf *next)
+static void put_in_force(struct worker *w, const struct mg_conf *next, gid_t admins)
 {
 	const struct mg_conf *before;
 	bool is_other_log, is_other_journal;
@@ -41,6 +45,9 @@ static void put_in_force(struct worker *w, const struct mg_conf *next)
 			   w->journal == NULL || before->journal.pseudonymize != next->journal.pseudonymize;
 	mg_engine_set_conf(w->engine, next);
 	mg_health_set_conf(w->health, next);
+	mg_milter_set_max_sessions((unsigned)next->milter.max_sessions);
+	if (w->control != NULL)
+		mg_control_set_admins(w->control, admins);
 	if (is_other_log || is_other_journal)
 		mg_worker_stop_reader(w);
 	if (is_other_journal) {
@@ -55,16 +62,14 @@ static void put_in_force(struct worker *w, const struct mg_conf *next)
 	w->o.hot->counters.last_reload_us = mg_wall_us();
 }
 
-static void conf_read(struct mg_job *job, bool is_cancelled)
+static void conf_read(struct mg_job *job)
 {
 	struct reload *reload = (struct reload *)job;
 	struct worker *w = reload->worker;
-	bool is_ok = !is_cancelled && reload->next != NULL;
+	bool is_ok = reload->next != NULL;
 
-	if (is_cancelled)
-		mg_err_set(&reload->err, MG_EBUSY, "mailguardd is stopping");
 	if (is_ok)
-		put_in_force(w, reload->next);
+		put_in_force(w, reload->next, reload->admins);
 	mg_channel_send(w->o.channel, is_ok ? MG_WORD_RELOADED : MG_WORD_REFUSED, reload->err.text, -1);
 	if (reload->told != NULL)
 		reload->told(reload->cookie, is_ok ? NULL : reload->err.text);
@@ -72,11 +77,11 @@ static void conf_read(struct mg_job *job, bool is_cancelled)
 	free(reload);
 }
 
-static void cancel_reload(evutil_socket_t fd, short what, void *arg)
+static void refuse_reload(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	conf_read(arg, true);
+	conf_read(arg);
 }
 
 void mg_worker_reload(void *context, mg_reload_told told, void *cookie)
@@ -87,6 +92,8 @@ void mg_worker_reload(void *context, mg_reload_told told, void *cookie)
 
 	mg_assert(reload != NULL); /* nothing was taken yet: the supervisor begins anew */
 	*reload = (struct reload){ .job = { read_conf, conf_read, NULL }, .worker = w, .told = told, .cookie = cookie };
-	if (!mg_jobs_add(w->jobs, &reload->job))
-		event_base_once(w->base, -1, EV_TIMEOUT, cancel_reload, reload, &at_once);
+	if (mg_jobs_add(w->jobs, &reload->job))
+		return;
+	mg_err_set(&reload->err, MG_EBUSY, "too many questions wait for an answer; try again");
+	event_base_once(w->base, -1, EV_TIMEOUT, refuse_reload, reload, &at_once);
 }

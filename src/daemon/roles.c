@@ -140,7 +140,7 @@ static void find_source(struct mg_job *job)
 	mg_conf_unref(&conf);
 }
 
-static void source_found(struct mg_job *job, bool is_cancelled)
+static void source_found(struct mg_job *job)
 {
 	struct source_job *search = (struct source_job *)job;
 	struct worker *w = search->worker;
@@ -149,7 +149,7 @@ static void source_found(struct mg_job *job, bool is_cancelled)
 	struct mg_log_reader *reader = NULL;
 	struct mg_err err = { "" };
 
-	if (!is_cancelled && search->source[0] != '\0' && w->journal != NULL && w->reader == NULL) {
+	if (search->source[0] != '\0' && w->journal != NULL && w->reader == NULL) {
 		bool is_known = mg_journal_position(w->journal, search->source, &position);
 
 		mg_journal_refuse_lines(w->journal, false);

@@ -37,7 +37,7 @@ static enum mg_rc open_control(struct worker *w, struct mg_err *err)
 		.jobs = w->jobs,
 		.health = w->health,
 		.counters = &w->o.hot->counters,
-		.admin_group = w->conf->control.admin_group,
+		.admins = mg_control_group_id(w->conf->control.admin_group),
 		.context = w,
 		.pin_conf = mg_worker_pin_conf,
 		.figures = mg_worker_figures,

@@ -19,6 +19,9 @@
 #include "postfix/domains.h"
 #include "postfix/logline.h"
 
+/* The `instance` of a policy request that only proves we are there: never counted, never recorded. */
+#define MG_ENGINE_PROBE "mailguard.probe"
+
 enum { MG_ENGINE_IDLE_S = 600, MG_ENGINE_PARTING_S = 2, MG_ENGINE_POLICY_SESSIONS = 20000 };
 
 struct mg_engine;

@@ -32,7 +32,7 @@ struct mg_session {
 	_Atomic bool is_parting;    /* its smtpd process has gone on to another client, or said goodbye in the log */
 	_Atomic int64_t touched_us; /* monotonic */
 
-	UT_hash_handle by_pid; /* engine->lock: in engine->pids while waiting_pid is not 0 */
+	UT_hash_handle by_pid;        /* engine->lock: in engine->pids while waiting_pid is not 0 */
 	_Atomic unsigned waiting_pid; /* the smtpd process of `waiting`, 0 unknown */
 };
 

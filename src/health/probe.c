@@ -4,10 +4,11 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "engine/engine.h"
 
 /* OPTNEG, version 6, every action, no optional step; QUIT. */
 static const char negotiation[] = "\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff\0\0\0\x01Q";
-static const char request[] = "request=smtpd_access_policy\nprotocol_state=VRFY\ninstance=mailguard.probe\n\n";
+static const char request[] = "request=smtpd_access_policy\nprotocol_state=VRFY\ninstance=" MG_ENGINE_PROBE "\n\n";
 
 static enum mg_probe_state finish(struct mg_probe *probe, enum mg_probe_state state)
 {

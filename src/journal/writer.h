@@ -46,7 +46,8 @@ struct mg_journal {
 	struct mg_store store; /* from here on the writer's alone */
 	struct mg_writer_entry batch[MG_WRITER_BATCH];
 	int64_t next_care_us, next_retention_us; /* monotonic */
-	size_t since_care;                       /* entries written since */
+	size_t since_care;                       /* entries written since, and the time that took */
+	int64_t since_care_us;
 	bool has_more_to_delete;
 	uint64_t provisional;
 };
