@@ -10,10 +10,13 @@
 #include "base/log.h"
 #include "policy/request.h"
 
+static const struct timeval request_time = { .tv_sec = MG_POLICY_REQUEST_S };
+
 struct connection {
 	LIST_ENTRY(connection) link;
 	struct mg_policy *policy;
 	struct bufferevent *stream;
+	bool is_begun; /* part of a request has come */
 };
 
 struct mg_policy {
@@ -86,10 +89,12 @@ static bool is_quiet(const struct connection *connection)
 /* A request begun has a deadline; between requests Postfix may be silent as long as it likes. */
 static void set_patience(struct connection *connection)
 {
-	static const struct timeval request = { .tv_sec = MG_POLICY_REQUEST_S };
 	bool is_begun = evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0;
 
-	bufferevent_set_timeouts(connection->stream, is_begun ? &request : NULL, &request);
+	if (is_begun == connection->is_begun)
+		return;
+	connection->is_begun = is_begun;
+	bufferevent_set_timeouts(connection->stream, is_begun ? &request_time : NULL, &request_time);
 }
 
 static void on_read(struct bufferevent *stream, void *arg)
@@ -162,6 +167,7 @@ static void on_accept(
 	policy->count++;
 	bufferevent_setcb(connection->stream, on_read, on_written, on_event, connection);
 	bufferevent_setwatermark(connection->stream, EV_READ, 0, MG_POLICY_REQUEST_MAX + 1);
+	bufferevent_set_timeouts(connection->stream, NULL, &request_time);
 	bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
 }
 

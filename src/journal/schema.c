@@ -31,6 +31,7 @@ static const char schema_1[] =
 	"CREATE INDEX txn_client ON txn(client_ip, time_us) WHERE client_ip<>x'';"
 	"CREATE INDEX txn_user ON txn(user, time_us) WHERE user<>'';"
 	"CREATE INDEX txn_pid ON txn(smtpd_pid, time_us) WHERE smtpd_pid<>0;"
+	"CREATE INDEX txn_line_pid ON txn(smtpd_pid, time_us) WHERE smtpd_pid<>0 AND is_refusal=0 AND life & 1 = 0;"
 	"CREATE INDEX txn_unnamed ON txn(smtpd_pid, time_us) WHERE smtpd_pid<>0 AND queue_id='' AND is_refusal=0;"
 	"CREATE INDEX txn_refusal ON txn(client_ip, time_us) WHERE is_refusal=1;"
 	"CREATE INDEX txn_waits ON txn(waits_us) WHERE waits_us<>0;"
@@ -91,8 +92,7 @@ static const char *const statements[MG_STMTS] = {
 	[MG_STMT_BY_PID] =
 		HEAD "WHERE smtpd_pid=? AND smtpd_pid<>0 AND time_us BETWEEN ? AND ? ORDER BY time_us DESC LIMIT 32",
 	[MG_STMT_LOG_BY_PID] = HEAD "WHERE smtpd_pid=? AND smtpd_pid<>0 AND time_us BETWEEN ? AND ?"
-				    " AND first_line_us<>0 AND is_refusal=0 AND life & 1 = 0"
-				    " ORDER BY time_us DESC LIMIT 32",
+				    " AND is_refusal=0 AND life & 1 = 0 ORDER BY time_us DESC LIMIT 32",
 	[MG_STMT_UNNAMED] = HEAD "WHERE smtpd_pid=? AND smtpd_pid<>0 AND queue_id='' AND is_refusal=0"
 				 " AND time_us BETWEEN ? AND ? ORDER BY time_us DESC LIMIT 32",
 	[MG_STMT_BY_CLIENT] = HEAD "WHERE client_ip=? AND client_ip<>x'' AND time_us BETWEEN ? AND ?"

@@ -84,6 +84,7 @@ def test_spanish_and_json_in_every_locale():
     with Lab() as lab:
         lab.start()
         lab.send("zoe@stranger.example", "ann@local.example", address="203.0.113.66")
+        lab.record(lambda t: t["recipients"][0]["delivery"] == "sent")
         wait_until("checked wiring", lambda: lab.mailguard.json("status")["wiring"]["milter"])
         spanish = lab.mailguard.ctl("status", language="es").stdout
         assert "todo está bien" in spanish.lower() or "todo en orden" in spanish.lower(), spanish
