@@ -24,7 +24,7 @@ struct mg_policy {
 	struct evconnlistener *listener;
 	struct mg_engine *engine;
 	struct mg_counters *counters;
-	LIST_HEAD(, connection) connections;
+	LIST_HEAD(connections, connection) connections;
 	unsigned count;
 	bool is_draining;
 };

@@ -39,7 +39,8 @@ enum mg_rc mg_err_sys(struct mg_err *err, enum mg_rc rc, int errnum, const char 
 	write_sentence(err, fmt, args);
 	va_end(args);
 	used = strlen(err->text);
-	snprintf(err->text + used, sizeof err->text - used, ": %s", system_text == NULL ? "unknown error" : system_text);
+	snprintf(
+		err->text + used, sizeof err->text - used, ": %s", system_text == NULL ? "unknown error" : system_text);
 	return rc;
 }
 

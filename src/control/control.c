@@ -29,7 +29,7 @@ struct mg_client_link {
 struct mg_control {
 	struct mg_control_options o;
 	struct evconnlistener *listener;
-	LIST_HEAD(, mg_client_link) clients;
+	LIST_HEAD(clients, mg_client_link) clients;
 	unsigned count;
 };
 

@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/ip.h"
+#include "base/say.h"
 #include "ctl/ctl.h"
 #include "ctl/verdicts.h"
-#include "base/say.h"
 #include "journal/record.h"
 
 enum { YEAR_S = 366 * 86400, LIMIT_MAX = 10000 };

@@ -38,11 +38,12 @@ static void print_state(const struct mg_ctl *ctl, const json_t *status)
 	mg_ctl_paragraph(ctl, 2, "", line);
 }
 
-static void print_count(const struct mg_ctl *ctl, const json_t *counts, const char *key, const char *word)
+/* `format` is the whole phrase, so that a language may bend the word to the number. */
+static void print_count(const struct mg_ctl *ctl, const json_t *counts, const char *key, const char *format)
 {
 	char text[64];
 
-	snprintf(text, sizeof text, "%" PRId64 " %s", mg_ctl_number(counts, key), word);
+	snprintf(text, sizeof text, format, mg_ctl_number(counts, key));
 	mg_ctl_print(ctl, MG_INK_PLAIN, 16, text);
 }
 
@@ -54,11 +55,11 @@ static void print_traffic(const struct mg_ctl *ctl, const json_t *status)
 	putchar('\n');
 	mg_ctl_print(ctl, MG_INK_STRONG, 0, _("Mail since the start"));
 	printf("\n  ");
-	print_count(ctl, counts, "accepted", _("accepted"));
-	print_count(ctl, counts, "rejected", _("refused"));
-	print_count(ctl, counts, "tempfailed", _("put off"));
-	print_count(ctl, counts, "quarantined", _("held"));
-	print_count(ctl, counts, "discarded", _("discarded"));
+	print_count(ctl, counts, "accepted", _("%" PRId64 " accepted"));
+	print_count(ctl, counts, "rejected", _("%" PRId64 " refused"));
+	print_count(ctl, counts, "tempfailed", _("%" PRId64 " put off"));
+	print_count(ctl, counts, "quarantined", _("%" PRId64 " held"));
+	print_count(ctl, counts, "discarded", _("%" PRId64 " discarded"));
 	putchar('\n');
 	if (mg_ctl_number(counts, "total") == 0)
 		return;

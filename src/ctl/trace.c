@@ -32,7 +32,8 @@ static void print_story(const struct mg_ctl *ctl, const json_t *txn, const json_
 	mg_wall_text(when, sizeof when, (int64_t)(json_number_value(json_object_get(txn, "time")) * 1e6));
 	snprintf(title, sizeof title, "%s  ", queue_id[0] != '\0' ? queue_id : _("(no queue id)"));
 	mg_ctl_print(ctl, MG_INK_STRONG, 0, title);
-	mg_ctl_print(ctl, MG_INK_FAINT, DATE_BYTES + 2, mg_str_copy(title, DATE_BYTES + 1, mg_str_z(when)) ? when : title);
+	mg_ctl_print(
+		ctl, MG_INK_FAINT, DATE_BYTES + 2, mg_str_copy(title, DATE_BYTES + 1, mg_str_z(when)) ? when : title);
 	mg_ctl_print_verdict(ctl, json_object_get(txn, "verdict"), 0);
 	mg_ctl_print_delivery(ctl, json_object_get(txn, "recipients"));
 	putchar('\n');

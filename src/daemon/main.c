@@ -24,14 +24,15 @@ struct arguments {
 
 static void usage(FILE *to)
 {
-	fputs(_("Usage: mailguardd [-c FILE] [-t] [-f] [-d LEVEL]\n"
-		"The mailguard daemon: Postfix's milter and policy server.\n\n"
-		"  -c FILE   the configuration (default " MG_CONF_PATH ")\n"
-		"  -t        check the configuration and exit\n"
-		"  -f        stay in the foreground and log to stderr\n"
-		"  -d LEVEL  log from this level on: error, warning, notice, info, debug\n"
-		"  -V        print the version\n"),
-		to);
+	fprintf(to,
+		_("Usage: mailguardd [-c FILE] [-t] [-f] [-d LEVEL]\n"
+		  "The mailguard daemon: Postfix's milter and policy server.\n\n"
+		  "  -c FILE   the configuration (default %s)\n"
+		  "  -t        check the configuration and exit\n"
+		  "  -f        stay in the foreground and log to stderr\n"
+		  "  -d LEVEL  log from this level on: error, warning, notice, info, debug\n"
+		  "  -V        print the version\n"),
+		MG_CONF_PATH);
 }
 
 /* -1: go on; else the exit status. */
