@@ -148,13 +148,26 @@ static void note_from(struct mg_txn *txn, struct mg_str value)
 	txn->record->from_domain = mg_record_text(txn->record, mg_str_z(lower));
 }
 
-/* Notes that this occurrence of the field is to be deleted. Beyond MG_EDITS_MAX they stay: no reader of such a message
- * can take it for ours. */
+static bool make_room_for_edit(struct mg_txn *txn)
+{
+	size_t room = txn->edit_room == 0 ? 8 : 2 * txn->edit_room;
+	struct mg_edit *edits;
+
+	if (txn->edit_count < txn->edit_room)
+		return true;
+	if (room > MG_EDITS_MAX || (edits = mg_arena_take(&txn->record->arena, room * sizeof *edits)) == NULL)
+		return false;
+	if (txn->edit_count > 0)
+		memcpy(edits, txn->edits, txn->edit_count * sizeof *edits);
+	txn->edits = edits;
+	txn->edit_room = room;
+	return true;
+}
+
+/* Notes that this occurrence of the field is to be deleted. */
 static void delete_field(struct mg_txn *txn, const char *name, unsigned index)
 {
-	if (txn->edits == NULL)
-		txn->edits = mg_arena_take(&txn->record->arena, MG_EDITS_MAX * sizeof *txn->edits);
-	if (txn->edits != NULL && txn->edit_count < MG_EDITS_MAX)
+	if (make_room_for_edit(txn))
 		txn->edits[txn->edit_count++] = (struct mg_edit){ name, index, NULL };
 }
 

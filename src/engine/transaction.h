@@ -27,8 +27,8 @@ struct mg_txn {
 	bool wants_unknown;               /* some recipient's domain could not be told */
 	unsigned from_fields;
 	unsigned results_fields; /* Authentication-Results fields so far */
-	struct mg_edit *edits;   /* MG_EDITS_MAX, made when the first is wanted; deletions in the order they came */
-	size_t edit_count;
+	struct mg_edit *edits;   /* deletions, in the order the fields came */
+	size_t edit_count, edit_room;
 };
 
 /* A new transaction with its record; NULL when memory is out. Takes references of both snapshots. */

@@ -6,7 +6,7 @@
 
 #include "journal/record.h"
 
-enum { MG_EDITS_MAX = 128 };
+enum { MG_EDITS_MAX = 65536 }; /* more fields than Postfix lets through */
 
 /* One change of a header field: deletions name the field and which of its occurrences (1 is the first). */
 struct mg_edit {
