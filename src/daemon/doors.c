@@ -102,7 +102,7 @@ static enum mg_rc open_door(enum mg_door door, const struct mg_owner *owner, str
 		return rc;
 	}
 	doors->fd[door] = fd;
-	doors->is_ours[door] = is_unix;
+	doors->is_ours[door] = true;
 	return is_unix ? dress_path(door, path, owner, err) : MG_OK;
 }
 
@@ -189,7 +189,7 @@ enum mg_rc mg_doors_open(const struct mg_conf *conf, const struct mg_owner *owne
 void mg_doors_close(struct mg_doors *doors)
 {
 	for (int door = 0; door < MG_DOORS; door++) {
-		if (doors->fd[door] >= 0 && doors->is_ours[door])
+		if (doors->fd[door] >= 0 && doors->is_ours[door] && doors->endpoint[door].address.ss_family == AF_UNIX)
 			unlink(((const struct sockaddr_un *)&doors->endpoint[door].address)->sun_path);
 		mg_fd_close(&doors->fd[door]);
 	}

@@ -15,7 +15,7 @@ const char *mg_doors_name(enum mg_door door); /* "milter", ... */
 struct mg_doors {
 	struct mg_endpoint endpoint[MG_DOORS]; /* text "" when the door is off */
 	int fd[MG_DOORS];                      /* -1: off */
-	bool is_ours[MG_DOORS];                /* we made the socket file and remove it at the end */
+	bool is_ours[MG_DOORS];                /* we made it, and remove its file at the end; else systemd did */
 };
 
 /* Who shall own what lies in the file system. */

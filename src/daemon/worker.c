@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/thread.h>
@@ -190,6 +191,25 @@ static void take_word(struct worker *w, struct mg_message *message)
 	}
 }
 
+/* The supervisor is gone: finish what is in flight, and let a new daemon have the sockets at once. Those of systemd stay
+ * as they are; ours are shut down, for libmilter's poll still holds its one for a while. */
+static void go_alone(struct worker *w)
+{
+	int milter = w->o.doors->fd[MG_DOOR_MILTER] < 0 ? -1 : dup(w->o.doors->fd[MG_DOOR_MILTER]);
+
+	event_del(w->channel);
+	drain(w, false);
+	if (w->control != NULL)
+		mg_control_stop_accepting(w->control);
+	for (int door = 0; door < MG_DOORS; door++) {
+		int fd = door == MG_DOOR_MILTER ? milter : w->o.doors->fd[door];
+
+		if (fd >= 0 && w->o.doors->is_ours[door])
+			shutdown(fd, SHUT_RDWR);
+		mg_fd_close(&fd);
+	}
+}
+
 static void on_channel(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
@@ -201,10 +221,8 @@ static void on_channel(evutil_socket_t fd, short what, void *arg)
 		take_word(w, &message);
 		mg_fd_close(&message.fd);
 	}
-	if (got < 0) { /* the supervisor is gone: finish what is in flight */
-		event_del(w->channel);
-		drain(w, false);
-	}
+	if (got < 0)
+		go_alone(w);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

@@ -294,11 +294,13 @@ def test_a_dead_supervisor_lets_the_worker_finish():
         client = open_message(lab)
         worker = lab.mailguard.worker_pid()
         lab.mailguard.process.kill()
+        lab.mailguard.process.wait()
+        wait_until("the sockets are free", lambda: lab.mailguard.ctl("version", "--json").stdout.count('"daemon": ""'))
+        lab.mailguard.start()  # while the old worker finishes its message
+        assert pathlib.Path(f"/proc/{worker}").exists()
         code, text = finish(client)
         assert code == 250
         wait_until("the worker is gone", lambda: not pathlib.Path(f"/proc/{worker}").exists())
-        lab.mailguard.process.wait()
-        lab.mailguard.start()
         lab.record(lambda t: t["queue_id"] == queue_id_of(text) and "milter" in t["doors"])
 
 
