@@ -30,8 +30,15 @@ static void check_reader(const struct mg_check_env *env, struct mg_finding *find
 			N_("mailguardd does not answer, so nothing is known of its log reader"), NULL);
 		return;
 	}
-	if (!env->figures->has_log) {
+	if (mg_str_eq(mg_str_z(env->conf->postfix.log), MG_STR("off"))) {
 		mg_finding_not_applicable(finding, N_("not applicable: postfix.log = \"off\""));
+		return;
+	}
+	if (!env->figures->has_log) {
+		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("the mail log is not being read yet"), NULL);
+		mg_finding_cause(finding, N_("mailguardd has just started, or its record can't be opened"), NULL);
+		mg_finding_fix(
+			finding, N_("look again in a moment: mailguardctl check log.reader journal.write"), NULL);
 		return;
 	}
 	log = &env->figures->log;

@@ -3,7 +3,7 @@ import contextlib
 import socket
 import subprocess
 
-from lab import Lab, queue_id_of, wait_until
+from lab import Lab, free_port, queue_id_of, wait_until
 from run import quick
 
 STRANGER = "203.0.113.66"
@@ -233,3 +233,16 @@ def test_hostile_envelope_stays_data():
             shown = lab.mailguard.ctl(*words).stdout
             assert not [c for c in shown if ord(c) < 32 and c != "\n"], repr(shown)
         assert "\x1b" not in lab.mailguard.log_path.read_text(errors="replace")
+
+
+def test_doors_on_tcp_and_the_log_that_postfix_names():
+    with Lab() as lab:
+        text = lab.conf.read_text().replace(f'log = "file:{lab.mail_log}"', 'log = "auto"')
+        for name in ("milter", "policy"):
+            text = text.replace(f"unix:{lab.queue}/mailguard/{name}.sock", f"inet:127.0.0.1:{free_port()}")
+        lab.conf.write_text(text)
+        lab.start()
+        _, text, _ = lab.send("zoe@stranger.example", "ann@local.example", address=STRANGER)
+        txn = by_queue_id(lab, queue_id_of(text), is_final)
+        assert txn["doors"] == ["milter", "policy"] and recipients(txn) == {"ann@local.example": ("accept", "sent")}
+        wait_until("checked wiring", lambda: lab.mailguard.json("status")["wiring"] == {"milter": True, "policy": True})
