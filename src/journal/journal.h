@@ -8,7 +8,7 @@
  *
  * The join: a line with a queue id belongs to the transaction that holds that id *at that time* (short ids are
  * reused: an id's life begins with client=/uid= or our own record and ends with `removed`). A line without its record
- * makes a provisional one, hidden until MG_JOURNAL_WAIT_S have passed (by the log's and the wall clock), then shown
+ * makes a provisional one, hidden until MG_JOURNAL_WAIT_S have passed (MG_JOURNAL_ENDED_S once qmgr has it: the doors are done with it), then shown
  * with rule "log-only"; a record of the doors that comes for it meanwhile, or later, takes its place and keeps what
  * the log said. NOQUEUE refusals are matched to the refused recipients of the doors' records (by smtpd pid where
  * known, else client address, sender, recipient and time) or make a record with rule "postfix:<dsn>". Notifications
@@ -24,6 +24,7 @@
 enum {
 	MG_JOURNAL_QUEUE = 10000,  /* records and lines that may wait for the writer */
 	MG_JOURNAL_WAIT_S = 30,    /* how long a line waits for its record */
+	MG_JOURNAL_ENDED_S = 5,    /* the same once the log has shown the end of the message's reception */
 	MG_JOURNAL_BATCH_MS = 100, /* a batch is written at least this often */
 };
 

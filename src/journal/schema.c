@@ -100,7 +100,8 @@ static const char *const statements[MG_STMTS] = {
 	[MG_STMT_BY_MESSAGE] = HEAD "WHERE message_key=? AND message_key<>0 ORDER BY seq DESC LIMIT 8",
 	[MG_STMT_REFUSALS] =
 		HEAD "WHERE client_ip=? AND is_refusal=1 AND time_us BETWEEN ? AND ? ORDER BY time_us DESC LIMIT 32",
-	[MG_STMT_PROMOTE] = "UPDATE txn SET waits_us=0,is_shown=1 WHERE waits_us<>0 AND waits_us<?",
+	[MG_STMT_PROMOTE] = "UPDATE txn SET waits_us=0,is_shown=1 WHERE waits_us<>0 AND"
+			    " (waits_us<?1 OR (waits_us<?2 AND life & 36 <> 0))" /* CLOSED, QUEUED */,
 	[MG_STMT_WAITING_COUNT] = "SELECT count(*) FROM txn WHERE waits_us<>0",
 	[MG_STMT_ADD_RECIPIENT] = "INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[MG_STMT_FIND_RECIPIENT] = "SELECT slot,address,owner,tally,verdict,delivery,reply FROM recipient"

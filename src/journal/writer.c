@@ -290,6 +290,7 @@ static void promote(struct mg_journal *journal)
 	struct mg_bind b = mg_bind(store, MG_STMT_PROMOTE);
 
 	mg_bind_int(&b, store->now_us - MG_JOURNAL_WAIT_S * MG_S_US);
+	mg_bind_int(&b, store->now_us - MG_JOURNAL_ENDED_S * MG_S_US);
 	mg_store_run(store, &b);
 	b = mg_bind(store, MG_STMT_WAITING_COUNT);
 	if (mg_store_step(store, &b))

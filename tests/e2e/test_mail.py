@@ -141,7 +141,7 @@ def test_mail_without_us_gets_a_record_from_the_log():
         lab.send("spam@stranger.example", "victim@foreign.example", address=STRANGER)
         wait_until("delivery", lambda: "status=sent" in lab.log_text())
         lab.mailguard.start()
-        # hidden for half a minute, in case a door's record comes for it
+        # hidden for a few seconds, in case a door's record comes for it
         txn = wait_until("the record made from the log", lambda: next(
             (t for t in lab.recent() if t["queue_id"] == queue_id_of(text)), None), 60)
         assert txn["verdict"]["rule"] == "log-only" and txn["verdict"]["action"] == "accept" and txn["doors"] == []

@@ -170,7 +170,9 @@ static const struct outcome_case outcome_cases[] = {
 		"'m1@example','client':{'ip':'192.0.2.1','name':'mx.example'},'recipients':[{'address':'a@x',"
 		"'verdict':'accept','delivery':'sent'}]}]",
 		0 },
-	{ "the log alone is hidden at first", false, NULL, CLIENT_Q1 MESSAGE_Q1 SENT_A "wait 29\n", "[]", 0 },
+	{ "the log alone is hidden at first", false, NULL, CLIENT_Q1 MESSAGE_Q1 SENT_A "wait 4\n", "[]", 0 },
+	{ "the log alone is shown once qmgr has it", false, NULL, CLIENT_Q1 MESSAGE_Q1 SENT_A "wait 6\n",
+		"[{'queue_id':'Q1'," LOG_ONLY ",'recipients':[{'delivery':'sent'}]}]", 0 },
 	{ "a record after the wait", false, NULL, CLIENT_Q1 MESSAGE_Q1 SENT_A "wait 31\n" RECORD "rcpt=a@x\n",
 		"[{'queue_id':'Q1','doors':['policy']," ACCEPTED ",'recipients':[{'delivery':'sent'}]}]", 0 },
 	{ "a connection that brings no message", false, NULL, CLIENT_Q1 "disconnect t=12 pid=7 ip=192.0.2.1\nwait 31\n",
