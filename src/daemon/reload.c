@@ -42,7 +42,7 @@ static void put_in_force(struct worker *w, const struct mg_conf *next, gid_t adm
 	is_other_log = !mg_str_eq(mg_str_z(before->postfix.log), mg_str_z(next->postfix.log)) ||
 		       !mg_str_eq(mg_str_z(before->postfix.config_directory), mg_str_z(next->postfix.config_directory));
 	is_other_journal = !mg_str_eq(mg_str_z(before->journal.path), mg_str_z(next->journal.path)) ||
-			   w->journal == NULL || before->journal.pseudonymize != next->journal.pseudonymize;
+			   before->journal.pseudonymize != next->journal.pseudonymize;
 	mg_engine_set_conf(w->engine, next);
 	mg_health_set_conf(w->health, next);
 	mg_milter_set_max_sessions((unsigned)next->milter.max_sessions);
@@ -50,14 +50,11 @@ static void put_in_force(struct worker *w, const struct mg_conf *next, gid_t adm
 		mg_control_set_admins(w->control, admins);
 	if (is_other_log || is_other_journal)
 		mg_worker_stop_reader(w);
-	if (is_other_journal) {
+	if (is_other_journal)
 		mg_worker_close_journal(w);
-		mg_worker_open_journal(w);
-	} else {
+	if (mg_worker_has_journal(w))
 		mg_journal_set_retention(w->journal, (unsigned)next->journal.keep_days, (unsigned)next->journal.max_mb);
-	}
-	if (is_other_log || is_other_journal)
-		mg_worker_start_reader(w);
+	mg_worker_start_recording(w);
 	mg_conf_unref(&before);
 	w->o.hot->counters.last_reload_us = mg_wall_us();
 }

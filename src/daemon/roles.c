@@ -78,29 +78,6 @@ static void corrected(void *context, enum mg_action was, enum mg_action is)
 
 /* ---- roles ---- */
 
-void mg_worker_open_journal(struct worker *w)
-{
-	const struct mg_conf *conf = mg_worker_pin_conf(w);
-	struct mg_journal_options options = { .path = conf->journal.path,
-		.keep_days = (unsigned)conf->journal.keep_days,
-		.max_mb = (unsigned)conf->journal.max_mb,
-		.pseudonymize = conf->journal.pseudonymize,
-		.corrected = corrected,
-		.context = w };
-	struct mg_journal *journal = NULL;
-	struct mg_err err = { "" };
-
-	if (mg_journal_open(&options, &journal, &err) != MG_OK)
-		mg_log(MG_LOG_ERROR, "journal-not-open: %s; mail goes on unrecorded, next try in %d s", err.text,
-			JOURNAL_RETRY_S);
-	pthread_rwlock_wrlock(&w->journal_lock);
-	w->journal = journal;
-	mg_str_copy(w->journal_trouble, sizeof w->journal_trouble, mg_str_z(err.text));
-	pthread_rwlock_unlock(&w->journal_lock);
-	w->journal_retry_us = mg_mono_us() + JOURNAL_RETRY_S * MG_S_US;
-	mg_conf_unref(&conf);
-}
-
 void mg_worker_close_journal(struct worker *w)
 {
 	struct mg_journal *journal;
@@ -125,53 +102,97 @@ static bool take_line(void *context, const struct mg_log_line *line, const struc
 	return mg_journal_take_line(w->journal, line, position);
 }
 
-struct source_job {
-	struct mg_job job; /* first */
-	struct worker *worker;
-	char source[160]; /* "" none */
-};
-
-static void find_source(struct mg_job *job)
+/* On the jobs' thread: the check of a large file, a slow disk or a lock may take its time. */
+static void open_journal(struct worker *w)
 {
-	struct source_job *search = (struct source_job *)job;
-	const struct mg_conf *conf = mg_worker_pin_conf(search->worker);
+	const struct mg_conf *conf = mg_worker_pin_conf(w);
+	struct mg_journal_options options = { .path = conf->journal.path,
+		.keep_days = (unsigned)conf->journal.keep_days,
+		.max_mb = (unsigned)conf->journal.max_mb,
+		.pseudonymize = conf->journal.pseudonymize,
+		.corrected = corrected,
+		.context = w };
+	struct mg_journal *journal = NULL;
+	struct mg_err err = { "" };
 
-	mg_log_source_of(conf, search->source, sizeof search->source);
+	if (mg_journal_open(&options, &journal, &err) != MG_OK)
+		mg_log(MG_LOG_ERROR, "journal-not-open: %s; mail goes on unrecorded, next try in %d s", err.text,
+			JOURNAL_RETRY_S);
+	pthread_rwlock_wrlock(&w->journal_lock);
+	w->journal = journal;
+	mg_str_copy(w->journal_trouble, sizeof w->journal_trouble, mg_str_z(err.text));
+	pthread_rwlock_unlock(&w->journal_lock);
 	mg_conf_unref(&conf);
 }
 
-static void source_found(struct mg_job *job)
+struct recording_job {
+	struct mg_job job; /* first */
+	struct worker *worker;
+	char source[160]; /* of the log; "" none */
+};
+
+static void prepare_recording(struct mg_job *job)
 {
-	struct source_job *search = (struct source_job *)job;
-	struct worker *w = search->worker;
+	struct recording_job *recording = (struct recording_job *)job;
+	struct worker *w = recording->worker;
+	const struct mg_conf *conf = mg_worker_pin_conf(w);
+
+	if (!mg_worker_has_journal(w))
+		open_journal(w);
+	w->has_tried_journal = true;
+	mg_log_source_of(conf, recording->source, sizeof recording->source);
+	mg_conf_unref(&conf);
+}
+
+/* The reader begins where the record says the last one stopped. */
+static void start_reader(struct worker *w, const char *source)
+{
 	struct mg_log_sink sink = { w, take_line };
 	struct mg_log_position position;
 	struct mg_log_reader *reader = NULL;
 	struct mg_err err = { "" };
+	bool is_known = mg_journal_position(w->journal, source, &position);
 
-	if (search->source[0] != '\0' && w->journal != NULL && w->reader == NULL) {
-		bool is_known = mg_journal_position(w->journal, search->source, &position);
-
-		mg_journal_refuse_lines(w->journal, false);
-		if (mg_log_reader_start(search->source, is_known ? &position : NULL, &sink, &reader, &err) != MG_OK)
-			mg_log(MG_LOG_ERROR, "log-reader-not-started: %s", err.text);
-		pthread_mutex_lock(&w->reader_lock);
-		w->reader = reader;
-		pthread_mutex_unlock(&w->reader_lock);
-	}
-	free(search);
+	mg_journal_refuse_lines(w->journal, false);
+	if (mg_log_reader_start(source, is_known ? &position : NULL, &sink, &reader, &err) != MG_OK)
+		mg_log(MG_LOG_ERROR, "log-reader-not-started: %s", err.text);
+	pthread_mutex_lock(&w->reader_lock);
+	w->reader = reader;
+	pthread_mutex_unlock(&w->reader_lock);
 }
 
-/* Finding the log may ask postconf, so it is done beside the loop. */
-void mg_worker_start_reader(struct worker *w)
+static void recording_prepared(struct mg_job *job)
 {
-	struct source_job *search = calloc(1, sizeof *search);
+	struct recording_job *recording = (struct recording_job *)job;
+	struct worker *w = recording->worker;
 
-	if (search == NULL)
+	if (w->is_yielding) /* the next worker records now */
+		mg_worker_close_journal(w);
+	else if (recording->source[0] != '\0' && mg_worker_has_journal(w) && w->reader == NULL)
+		start_reader(w, recording->source);
+	free(recording);
+}
+
+void mg_worker_start_recording(struct worker *w)
+{
+	struct recording_job *recording = calloc(1, sizeof *recording);
+
+	w->recording_retry_us = mg_mono_us() + JOURNAL_RETRY_S * MG_S_US;
+	if (recording == NULL)
 		return;
-	*search = (struct source_job){ .job = { find_source, source_found, NULL }, .worker = w };
-	if (!mg_jobs_add(w->jobs, &search->job))
-		free(search);
+	*recording = (struct recording_job){ .job = { prepare_recording, recording_prepared, NULL }, .worker = w };
+	if (!mg_jobs_add(w->jobs, &recording->job))
+		free(recording);
+}
+
+bool mg_worker_has_journal(struct worker *w)
+{
+	bool has;
+
+	pthread_rwlock_rdlock(&w->journal_lock);
+	has = w->journal != NULL;
+	pthread_rwlock_unlock(&w->journal_lock);
+	return has;
 }
 
 void mg_worker_stop_reader(struct worker *w)

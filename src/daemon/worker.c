@@ -61,8 +61,8 @@ static enum mg_rc open_doors(struct worker *w, struct mg_err *err)
 	return rc;
 }
 
-/* The doors wait a moment for Postfix's configuration, so that the first message is judged like every other; a postconf
- * that takes longer must not keep mail waiting. */
+/* The doors wait a moment for the journal and for Postfix's configuration, so that the first message is recorded and judged
+ * like every other; a disk or a postconf that takes longer must not keep mail waiting. */
 static void on_door_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
@@ -70,7 +70,7 @@ static void on_door_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!w->knows_postfix && mg_mono_us() < w->doors_due_us)
+	if (!(w->knows_postfix && w->has_tried_journal) && mg_mono_us() < w->doors_due_us)
 		return;
 	event_del(w->door_tick);
 	if (w->phase != PHASE_WAITING)
@@ -90,13 +90,12 @@ static enum mg_rc serve(struct worker *w, struct mg_err *err)
 	struct mg_health_options health = { w->conf, w, mg_worker_figures, mg_worker_postfix_read };
 	enum mg_rc rc;
 
-	mg_worker_open_journal(w);
+	w->doors_due_us = mg_mono_us() + DOORS_WAIT_MS * MG_MS_US;
 	if ((rc = mg_jobs_start(w->base, &w->jobs, err)) != MG_OK ||
 		(rc = mg_health_start(&health, false, &w->health, err)) != MG_OK ||
 		(rc = open_control(w, err)) != MG_OK)
 		return rc;
-	mg_worker_start_reader(w);
-	w->doors_due_us = mg_mono_us() + DOORS_WAIT_MS * MG_MS_US;
+	mg_worker_start_recording(w);
 	w->door_tick = event_new(w->base, -1, EV_PERSIST, on_door_tick, w);
 	if (w->door_tick == NULL)
 		return mg_err_set(err, MG_ENOMEM, "no memory for the main loop");
@@ -237,10 +236,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	w->loop_lag_us = late_us > w->loop_lag_us ? late_us : w->loop_lag_us - w->loop_lag_us / 60;
 	if (w->engine != NULL)
 		mg_engine_sweep(w->engine, now_us);
-	if (w->phase == PHASE_SERVING && w->journal == NULL && now_us > w->journal_retry_us) {
-		mg_worker_open_journal(w);
-		mg_worker_start_reader(w);
-	}
+	if (w->phase == PHASE_SERVING && now_us > w->recording_retry_us && !mg_worker_has_journal(w))
+		mg_worker_start_recording(w);
 }
 
 static enum mg_rc build(struct worker *w, struct mg_err *err)

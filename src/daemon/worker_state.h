@@ -40,7 +40,8 @@ struct worker {
 	pthread_rwlock_t journal_lock; /* the pointer and the trouble */
 	struct mg_journal *journal;
 	char journal_trouble[256];
-	int64_t journal_retry_us;
+	int64_t recording_retry_us; /* the next try when it could not be opened */
+	_Atomic bool has_tried_journal;
 
 	pthread_mutex_t reader_lock; /* the pointer */
 	struct mg_log_reader *reader;
@@ -52,9 +53,10 @@ const struct mg_conf *mg_worker_pin_conf(void *context);
 /* roles.c: the journal, the log reader and what is told of them. */
 bool mg_worker_put_record(void *context, struct mg_record *record); /* from any thread; fits mg_engine_options */
 void mg_worker_take_record(struct worker *w, int fd);               /* handed over by the worker before us */
-void mg_worker_open_journal(struct worker *w);
 void mg_worker_close_journal(struct worker *w);
-void mg_worker_start_reader(struct worker *w);
+/* Opens the journal where it is not open, then follows the log; beside the loop. */
+void mg_worker_start_recording(struct worker *w);
+bool mg_worker_has_journal(struct worker *w); /* from any thread */
 void mg_worker_stop_reader(struct worker *w);
 void mg_worker_figures(void *context, struct mg_figures *out);                /* from any thread */
 void mg_worker_postfix_read(void *context, const struct mg_postfix *postfix); /* on the health worker */

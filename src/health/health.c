@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { POSTCONF_DEADLINE_MS = 10000, LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5 };
+enum { POSTCONF_DEADLINE_MS = 10000, LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5, READ_AGAIN_S = 600 };
 
 struct result {
 	const struct mg_check *check;
@@ -28,6 +28,8 @@ struct mg_health {
 	struct mg_postfix *postfix;
 	char postfix_trouble[512];
 	struct timespec main_cf, master_cf; /* as last read */
+	int64_t read_us;                    /* monotonic: when */
+	_Atomic bool must_read;             /* our own configuration has changed */
 
 	pthread_mutex_t lock; /* results, conf, is_stopping */
 	pthread_cond_t wake;
@@ -63,12 +65,14 @@ static bool is_same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* Whether main.cf or master.cf are others than those last read. `running` is held. */
+/* Whether main.cf or master.cf are others than those last read, or that is long ago: tables they name change without
+ * them. `running` is held. */
 static bool has_postfix_changed(const struct mg_health *health, const struct mg_conf *conf)
 {
 	const char *directory = conf->postfix.config_directory;
 
-	return (health->postfix == NULL && health->postfix_trouble[0] == '\0') ||
+	return health->must_read || mg_mono_us() - health->read_us > READ_AGAIN_S * MG_S_US ||
+	       (health->postfix == NULL && health->postfix_trouble[0] == '\0') ||
 	       !is_same_time(changed_at(directory, "main.cf"), health->main_cf) ||
 	       !is_same_time(changed_at(directory, "master.cf"), health->master_cf);
 }
@@ -81,6 +85,8 @@ static void look_at_postfix(struct mg_health *health, const struct mg_conf *conf
 
 	if (!has_postfix_changed(health, conf))
 		return;
+	health->must_read = false;
+	health->read_us = mg_mono_us();
 	health->main_cf = changed_at(conf->postfix.config_directory, "main.cf");
 	health->master_cf = changed_at(conf->postfix.config_directory, "master.cf");
 	health->postfix_trouble[0] = '\0';
@@ -274,6 +280,7 @@ void mg_health_set_conf(struct mg_health *health, const struct mg_conf *conf)
 	pthread_mutex_lock(&health->lock);
 	before = health->conf;
 	health->conf = mg_conf_ref(conf);
+	health->must_read = true;
 	for (size_t i = 0; i < health->count; i++)
 		health->results[i].due_us = 0;
 	pthread_cond_signal(&health->wake);

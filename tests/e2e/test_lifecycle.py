@@ -344,3 +344,18 @@ def test_in_the_background_and_back():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGTERM)
         wait_until("it is gone", lambda: not (lab.run / "control.sock").exists())
+
+
+def test_mail_flows_without_a_journal_and_recording_resumes():
+    with Lab() as lab:
+        (lab.state / "journal.db").mkdir()  # nothing that SQLite could open
+        lab.start()
+        _, text, _ = lab.send("zoe@stranger.example", "ann@local.example", address=STRANGER)
+        assert queue_id_of(text)
+        report = lab.mailguard.json("check", "journal.write", "log.reader")["checks"]
+        assert report[0]["state"] == "crit" and report[0]["cause"] and str(lab.state) in report[0]["fix"], report
+        assert lab.mailguard.json("status")["transactions"]["accepted"] == 1
+        assert lab.mailguard.ctl("recent").returncode == 3, "no record to read, said on stderr"
+        (lab.state / "journal.db").rmdir()
+        wait_until("recording again", lambda: lab.mailguard.json("check", "journal.write")["checks"][0]["state"] == "ok")
+        lab.record(lambda t: t["queue_id"] == queue_id_of(text) and t["verdict"]["rule"] == "log-only")
