@@ -25,7 +25,7 @@ struct mg_policy {
 	struct mg_engine *engine;
 	struct mg_counters *counters;
 	LIST_HEAD(connections, connection) connections;
-	unsigned count;
+	_Atomic unsigned count;
 	bool is_draining;
 };
 

@@ -26,6 +26,7 @@ enum mg_rc mg_policy_start(struct event_base *base, int listen_fd, struct mg_eng
 
 /* Accepts no more, closes idle connections now and the others behind their answer. */
 void mg_policy_drain(struct mg_policy *policy);
+/* From any thread. */
 unsigned mg_policy_connections(const struct mg_policy *policy);
 
 void mg_policy_free(struct mg_policy **policy);

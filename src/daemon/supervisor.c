@@ -72,7 +72,7 @@ static void spawn(struct supervisor *s)
 
 		mg_fd_close(&pair[0]);
 		mg_fd_close(&s->signals);
-		_exit(mg_worker_run(&options));
+		mg_worker_run(&options);
 	}
 	mg_fd_close(&pair[1]);
 	s->now = (struct worker){ .pid = pid, .channel = pair[0], .started_us = mg_mono_us() };

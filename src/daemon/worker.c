@@ -51,13 +51,15 @@ static enum mg_rc open_doors(struct worker *w, struct mg_err *err)
 {
 	struct mg_milter_options milter = { w->o.doors->fd[MG_DOOR_MILTER], (unsigned)w->conf->milter.max_sessions,
 		w->engine, &w->o.hot->counters };
+	struct mg_policy *policy = NULL;
 	enum mg_rc rc = MG_OK;
 
 	if (milter.listen_fd >= 0)
 		rc = mg_milter_start(&milter, err);
 	if (rc == MG_OK && w->o.doors->fd[MG_DOOR_POLICY] >= 0)
 		rc = mg_policy_start(
-			w->base, w->o.doors->fd[MG_DOOR_POLICY], w->engine, &w->o.hot->counters, &w->policy, err);
+			w->base, w->o.doors->fd[MG_DOOR_POLICY], w->engine, &w->o.hot->counters, &policy, err);
+	w->policy = policy;
 	return rc;
 }
 
@@ -269,7 +271,7 @@ static void become_own_session(void)
 	}
 }
 
-int mg_worker_run(const struct mg_worker_options *options)
+void mg_worker_run(const struct mg_worker_options *options)
 {
 	struct worker w = { .o = *options, .started_us = mg_wall_us() };
 	struct mg_err err = { "" };
@@ -283,15 +285,16 @@ int mg_worker_run(const struct mg_worker_options *options)
 	w.conf = mg_conf_ref(options->conf);
 	if (build(&w, &err) != MG_OK) {
 		mg_log(MG_LOG_ERROR, "worker-not-built: %s", err.text);
-		return EXIT_FAILURE;
+		_exit(EXIT_FAILURE);
 	}
 	event_base_dispatch(w.base);
 	if (w.phase == PHASE_SERVING)
-		return EXIT_FAILURE;
-	/* libmilter's threads may still hold sessions between messages: they end with the process, after the record. */
+		_exit(EXIT_FAILURE);
 	if (w.is_yielding)
 		mg_engine_flush(w.engine);
 	else
 		give_up_roles(&w);
-	return EXIT_SUCCESS;
+	/* libmilter's threads may still hold sessions between messages, and other threads use `w`: it must stay whole to
+	 * the very end, so there is no way back to the caller. */
+	_exit(EXIT_SUCCESS);
 }

@@ -17,7 +17,7 @@ struct mg_worker_options {
 	int others[2]; /* the supervisor's ends of other channels, to be closed; -1 none */
 };
 
-/* Runs to the end of a drain; returns the exit status. The caller _exits with it. */
-int mg_worker_run(const struct mg_worker_options *options);
+/* Runs to the end of a drain, and ends the process. */
+_Noreturn void mg_worker_run(const struct mg_worker_options *options);
 
 #endif

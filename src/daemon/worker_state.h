@@ -32,7 +32,7 @@ struct worker {
 	const struct mg_conf *conf;
 
 	struct mg_engine *engine;
-	struct mg_policy *policy;
+	struct mg_policy *_Atomic policy; /* set once, read by the health worker too */
 	struct mg_jobs *jobs;
 	struct mg_health *health;
 	struct mg_control *control;

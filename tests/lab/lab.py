@@ -276,6 +276,8 @@ class Lab:
 
     def close(self):
         self.mailguard.stop()
+        log_path = self.mailguard.log_path
+        log = log_path.read_text(errors="replace") if log_path.exists() else ""
         if self.is_postfix_up:
             self.postfix("abort")
             pid_file = self.queue / "pid" / "master.pid"
@@ -284,6 +286,9 @@ class Lab:
                     "/proc/" + pid_file.read_text().strip()).exists(), 10)
         if not self.keeps_root:
             shutil.rmtree(self.root, ignore_errors=True)
+        for word in ("Sanitizer", "runtime error", "Assertion", "mailguard: bug:"):
+            if word in log:
+                raise AssertionError("mailguardd complained:\n" + log[log.index(word) - 200:][:3000])
 
     def __enter__(self):
         return self
