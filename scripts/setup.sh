@@ -3,7 +3,7 @@
 PACKAGES_BUILD="gcc make autoconf automake pkg-config gettext libc6-dev libmilter-dev libevent-dev libconfig-dev
 	libsqlite3-dev libjansson-dev libsystemd-dev libcmocka-dev uthash-dev"
 PACKAGES_LAB="postfix python3 libsasl2-modules sasl2-bin"
-PACKAGES_TEST="clang clang-format cppcheck libclang-rt-14-dev mandoc valgrind iproute2 git"
+PACKAGES_TEST="clang clang-format cppcheck libclang-rt-14-dev mandoc valgrind procps xz-utils git"
 
 need_root() {
 	[ "$(id -u)" = 0 ] && return
