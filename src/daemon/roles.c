@@ -65,8 +65,19 @@ void mg_worker_take_record(struct worker *w, int fd)
 		return;
 	record = mg_record_unpack(mg_str_of(bytes, (size_t)size));
 	munmap(bytes, (size_t)size);
-	if (record != NULL)
+	if (record == NULL)
+		return;
+	if (!w->has_tried_journal && w->early_count < MG_EARLY_RECORDS)
+		w->early[w->early_count++] = record;
+	else
 		mg_worker_put_record(w, record); /* counted by the worker it comes from */
+}
+
+static void put_early_records(struct worker *w)
+{
+	for (size_t i = 0; i < w->early_count; i++)
+		mg_worker_put_record(w, w->early[i]);
+	w->early_count = 0;
 }
 
 static void corrected(void *context, enum mg_action was, enum mg_action is)
@@ -166,6 +177,7 @@ static void recording_prepared(struct mg_job *job)
 	struct recording_job *recording = (struct recording_job *)job;
 	struct worker *w = recording->worker;
 
+	put_early_records(w);
 	if (w->is_yielding) /* the next worker records now */
 		mg_worker_close_journal(w);
 	else if (recording->source[0] != '\0' && mg_worker_has_journal(w) && w->reader == NULL)

@@ -16,7 +16,7 @@
 #include "daemon/channel.h"
 #include "milter/milter.h"
 
-enum { TICK_MS = 1000, SHORT_TICK_MS = 20, DRAIN_LIMIT_S = 20, DOORS_WAIT_MS = 1000 };
+enum { TICK_MS = 1000, SHORT_TICK_MS = 20, DRAIN_LIMIT_S = 20, SESSIONS_GRACE_S = 2, DOORS_WAIT_MS = 1000 };
 
 const struct mg_conf *mg_worker_pin_conf(void *context)
 {
@@ -118,12 +118,15 @@ static void give_up_roles(struct worker *w)
 	mg_worker_close_journal(w);
 }
 
-static bool is_quiet(struct worker *w)
+/* No message is in flight. Sessions between messages get a moment too: their next MAIL may be on its way. */
+static bool is_quiet(const struct worker *w)
 {
 	struct mg_milter_stats milter;
 
 	mg_milter_stats(&milter);
-	return milter.messages == 0 && (w->policy == NULL || mg_policy_connections(w->policy) == 0);
+	if (milter.messages > 0 || (w->policy != NULL && mg_policy_connections(w->policy) > 0))
+		return false;
+	return milter.sessions == 0 || mg_mono_us() > w->drain_until_us - (DRAIN_LIMIT_S - SESSIONS_GRACE_S) * MG_S_US;
 }
 
 static void on_drain_tick(evutil_socket_t fd, short what, void *arg)

@@ -13,6 +13,8 @@
 #include "engine/engine.h"
 #include "policy/policy.h"
 
+enum { MG_EARLY_RECORDS = 1024 };
+
 enum phase { PHASE_WAITING, PHASE_SERVING, PHASE_DRAINING };
 
 struct worker {
@@ -42,6 +44,8 @@ struct worker {
 	char journal_trouble[256];
 	int64_t recording_retry_us; /* the next try when it could not be opened */
 	_Atomic bool has_tried_journal;
+	struct mg_record *early[MG_EARLY_RECORDS]; /* handed over before the journal is open */
+	size_t early_count;
 
 	pthread_mutex_t reader_lock; /* the pointer */
 	struct mg_log_reader *reader;

@@ -359,3 +359,27 @@ def test_mail_flows_without_a_journal_and_recording_resumes():
         (lab.state / "journal.db").rmdir()
         wait_until("recording again", lambda: lab.mailguard.json("check", "journal.write")["checks"][0]["state"] == "ok")
         lab.record(lambda t: t["queue_id"] == queue_id_of(text) and t["verdict"]["rule"] == "log-only")
+
+
+@alone
+def test_upgrades_and_reloads_under_load_lose_nothing():
+    with Lab(main_cf="virtual_transport = discard:\n") as lab:
+        lab.start()
+        count, turns = 1500, 0
+        load = subprocess.Popen(["smtp-source", "-s", "20", "-m", str(count), "-l", "2048", "-f", "zoe@stranger.example",
+                                 "-t", "ann@local.example", f"127.0.0.1:{lab.port}"])
+        while load.poll() is None and turns < 6:
+            ready = lab.mailguard.ready_count()
+            lab.mailguard.process.send_signal(signal.SIGUSR2 if turns % 2 == 0 else signal.SIGHUP)
+            if turns % 2 == 0:
+                wait_until("the new worker", lambda: lab.mailguard.ready_count() > ready)
+            turns += 1
+        assert load.wait(120) == 0 and turns > 1, "smtp-source fails on any refusal or lost connection"
+        wait_until("an empty queue", lambda: lab.log_text().count(": removed") >= count, 60)
+
+        def seen():
+            return [t for t in lab.recent("--limit", "10000") if t["queue_id"]]
+        wait_until("every record", lambda: len(seen()) >= count and all(
+            r["delivery"] == "sent" for t in seen() for r in t["recipients"]), 60)
+        assert len({t["queue_id"] for t in seen()}) == len(seen()) == count
+        assert not [t for t in seen() if not t["doors"]], "a door saw every message"

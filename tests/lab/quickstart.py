@@ -67,7 +67,7 @@ def tell_how_to_go_on(lab, stays):
 What next
   wire mailguard into your own Postfix     README.md, "Wire a real server"
   look around in this one                  {BUILD}/mailguardctl -c {lab.conf} recent
-  send it a message                        swaks --server 127.0.0.1:{lab.port} --from you@example.org --to ann@local.example""")
+  send it a message (apt install swaks)    swaks --server 127.0.0.1:{lab.port} --from you@example.org --to ann@local.example""")
     if stays:
         say("\nIt all stays up until Ctrl-C.")
 
