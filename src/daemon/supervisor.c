@@ -41,8 +41,9 @@ struct supervisor {
 	struct worker now, old; /* `old` is on its way out */
 	bool is_going;          /* GO was said to `now` */
 	bool is_stopping;
-	pid_t checker;   /* the new binary's configuration test, 0 none */
-	unsigned deaths; /* in a row */
+	pid_t checker;      /* the new binary's configuration test, 0 none */
+	bool wants_upgrade; /* asked for while the last one was still under way */
+	unsigned deaths;    /* in a row */
 	int64_t pause_ms;
 	int64_t deaf_since_us; /* since when no worker is ready; NEVER: one is */
 	struct mg_probe probes[2];
@@ -122,6 +123,7 @@ static void worker_died(struct supervisor *s, int status)
 }
 
 static void upgrade(struct supervisor *s);
+static void check_binary(struct supervisor *s);
 
 static void reap(struct supervisor *s)
 {
@@ -136,6 +138,8 @@ static void reap(struct supervisor *s)
 			s->old = (struct worker){ .channel = -1 };
 			s->due.kill_old = NEVER;
 			go(s);
+			if (s->wants_upgrade)
+				check_binary(s);
 		} else if (pid == s->checker) {
 			s->checker = 0;
 			if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -226,7 +230,8 @@ static void reload(struct supervisor *s)
 
 static void check_binary(struct supervisor *s)
 {
-	if (s->checker != 0 || s->old.pid != 0 || s->is_stopping)
+	s->wants_upgrade = s->checker != 0 || s->old.pid != 0;
+	if (s->wants_upgrade || s->is_stopping)
 		return;
 	s->checker = fork();
 	if (s->checker == 0) {

@@ -5,11 +5,26 @@
 
 enum { NEAR_US = 5000000, CANDIDATES = 64 };
 
-static bool knows_recipient(struct mg_store *store, const struct mg_head *head, const struct mg_log_line *line)
-{
-	struct mg_recipient_row row;
+enum knowledge { UNKNOWN, ACCEPTED, REFUSED };
 
-	return line->recipient.n > 0 && mg_recipient_find(store, head, line->recipient, -1, &row, 1) > 0;
+/* What the row says of the line's recipient; a refusal among several of that address wins. */
+static enum knowledge of_recipient(struct mg_store *store, const struct mg_head *head, const struct mg_log_line *line)
+{
+	enum { SAME = 8 };
+	struct mg_recipient_row rows[SAME];
+	size_t n = line->recipient.n == 0 ? 0 : mg_recipient_find(store, head, line->recipient, -1, rows, SAME);
+
+	for (size_t i = 0; i < n; i++)
+		if (mg_is_refusal(rows[i].verdict))
+			return REFUSED;
+	return n > 0 ? ACCEPTED : UNKNOWN;
+}
+
+/* Postfix refused this recipient, and the milter saw it accepted, or not at all: the line is of another session. */
+static bool is_contradicted(const struct mg_head *head, const struct mg_log_line *line, enum knowledge knowledge)
+{
+	return head->by_milter && head->left_out == 0 && line->kind == MG_LINE_REJECT &&
+	       mg_str_eq_nocase(line->stage, MG_STR("RCPT")) && knowledge != REFUSED;
 }
 
 /* How well a refusal fits a door's transaction; 0 not at all. Between MAIL and the end it is sure; a little outside
@@ -18,6 +33,7 @@ static int fit(struct mg_store *store, const struct mg_head *head, const struct 
 {
 	int64_t t = line->time_us;
 	bool is_known, is_whole = t % 1000000 == 0;
+	enum knowledge knowledge;
 
 	if (!mg_ip_eq(&head->client_ip, &line->client_ip))
 		return 0;
@@ -25,7 +41,10 @@ static int fit(struct mg_store *store, const struct mg_head *head, const struct 
 		return 0;
 	if (t < head->time_us - NEAR_US || t > head->end_us + NEAR_US)
 		return 0;
-	is_known = knows_recipient(store, head, line);
+	knowledge = of_recipient(store, head, line);
+	if (is_contradicted(head, line, knowledge))
+		return 0;
+	is_known = knowledge != UNKNOWN;
 	if (head->smtpd_pid == 0)
 		return is_known ? 1 : 0;
 	if (head->smtpd_pid != line->pid)

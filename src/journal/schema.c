@@ -49,7 +49,7 @@ static const char *const migrations[] = { schema_1 }; /* [n]: from version n to 
 #define HEAD                                                                                                           \
 	"SELECT seq,life,time_us,end_us,first_line_us,last_line_us,waits_us,is_shown,log_seen,recipient_count,"        \
 	"left_out,action,smtpd_pid,client_port,sender_key,message_key,size_bytes,parent,is_refusal,"                   \
-	"rule GLOB 'client:*',client_ip FROM txn "
+	"rule GLOB 'client:*',by_milter,client_ip FROM txn "
 #define FACTS                                                                                                          \
 	"time_us=?,end_us=?,left_out=?,action=?,smtpd_pid=?,client_port=?,sender_key=?,message_key=?,size_bytes=?,"    \
 	"client_ip=?,id=?,connect_us=?,by_milter=?,by_policy=?,server_port=?,client_name=?,helo=?,user=?,sender=?,"    \

@@ -120,6 +120,7 @@ static void read_head(sqlite3_stmt *stmt, struct mg_head *head)
 	head->parent = sqlite3_column_int64(stmt, at++);
 	head->is_refusal = sqlite3_column_int64(stmt, at++) != 0;
 	head->is_unfinished = sqlite3_column_int64(stmt, at++) != 0;
+	head->by_milter = sqlite3_column_int64(stmt, at++) != 0;
 	mg_ip_from_blob(sqlite3_column_blob(stmt, at), (size_t)sqlite3_column_bytes(stmt, at), &head->client_ip);
 }
 

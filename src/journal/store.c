@@ -50,6 +50,7 @@ static void take_facts(struct mg_store *store, const struct mg_record *record, s
 	head->end_us = record->end_us;
 	head->left_out = (unsigned)record->recipients_left_out;
 	head->action = record->action;
+	head->by_milter = record->by_milter;
 	head->is_unfinished = mg_str_starts(mg_str_z(record->rule), MG_STR("client:"));
 	head->smtpd_pid = record->smtpd_pid;
 	head->client_port = record->client_port;

@@ -125,6 +125,7 @@ struct mg_head {
 	uint64_t size_bytes;
 	int64_t parent;
 	bool is_refusal; /* made of NOQUEUE refusals */
+	bool by_milter;  /* the milter has seen every RCPT and what Postfix answered */
 	bool is_unfinished; /* the client went away before a final answer (rule "client:..."): any word of Postfix counts */
 	struct mg_ip client_ip;
 };

@@ -162,7 +162,7 @@ def test_alias_hold_bounce_and_sendmail():
         assert recipients(txn)["info@local.example"] == ("accept", "sent"), txn["recipients"]
         _, text, _ = lab.send("ann@local.example", "x@nowhere.example", login=("ann@mail.local.example", "correct horse"))
         bounced = by_queue_id(lab, queue_id_of(text), is_final)
-        assert recipients(bounced) == {"x@nowhere.example": ("accept", "bounced")}
+        assert recipients(bounced) == {"x@nowhere.example": ("accept", "bounced")}, bounced["recipients"]
         assert bounced["client"]["user"] == "ann@mail.local.example" and bounced["relay"] == "authenticated"
         child = wait_until("the bounce, linked", lambda: next(
             (t for t in lab.mailguard.json("trace", bounced["queue_id"])["transactions"]

@@ -149,9 +149,14 @@ static const struct outcome_case outcome_cases[] = {
 	{ "reject_warning changes nothing", true, "record t=10 end=11 pid=7 ip=192.0.2.1 from=s@example rcpt=a@x",
 		REFUSAL "to=a@x verb=reject_warning\n", "[{" ACCEPTED ",'recipients':[{'verdict':'accept'}]}]", 0 },
 	{ "a record without smtpd: by client, sender, recipient", true,
-		"record t=10 end=11 ip=192.0.2.1 from=s@example rcpt=a@x doors=milter",
+		"record t=10 end=11 ip=192.0.2.1 from=s@example rcpt=a@x",
 		"reject t=14 pid=7 ip=192.0.2.1 stage=RCPT code=554 dsn=5.7.1 reply=no from=s@example to=a@x\n",
 		"[{" POSTFIX ",'recipients':[{'verdict':'reject'}]}]", 1 },
+	{ "what the milter saw accepted was refused in another session", false, NULL,
+		"record t=10 end=11 pid=7 ip=192.0.2.1 from=s@example rcpt=a@x doors=milter\n"
+		"reject t=11 pid=7 ip=192.0.2.1 stage=RCPT code=554 dsn=5.7.1 reply=no from=s@example to=a@x\n"
+		"disconnect t=12 pid=7 ip=192.0.2.1\nwait 31\n",
+		"[{" ACCEPTED "},{'doors':[],'verdict':{'action':'reject'}}]", 0 },
 	{ "observed, and refused by Postfix", true,
 		"record t=10 end=11 pid=7 ip=192.0.2.1 from=s@example rcpt=a@x action=observe would=reject rule=relay",
 		REFUSAL "to=a@x\n", "[{'verdict':{'action':'reject','would':'reject','rule':'relay','text':'no'}}]",
