@@ -182,6 +182,7 @@ static void recording_prepared(struct mg_job *job)
 		mg_worker_close_journal(w);
 	else if (recording->source[0] != '\0' && mg_worker_has_journal(w) && w->reader == NULL)
 		start_reader(w, recording->source);
+	mg_health_hasten(w->health);
 	free(recording);
 }
 
@@ -248,6 +249,7 @@ void mg_worker_figures(void *context, struct mg_figures *out)
 		.rss_bytes = rss_bytes() };
 	pthread_rwlock_rdlock(&w->journal_lock);
 	out->has_journal = w->journal != NULL;
+	out->is_journal_opening = !w->has_tried_journal;
 	if (w->journal != NULL)
 		mg_journal_stats(w->journal, &out->journal);
 	mg_str_copy(out->journal_trouble, sizeof out->journal_trouble, mg_str_z(w->journal_trouble));

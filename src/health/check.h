@@ -17,7 +17,7 @@
 
 /* What only the daemon knows of itself, at one moment. */
 struct mg_figures {
-	bool has_journal;
+	bool has_journal, is_journal_opening;
 	struct mg_journal_stats journal;
 	char journal_trouble[256]; /* why there is no journal, "" */
 	bool has_log;

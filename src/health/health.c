@@ -35,6 +35,7 @@ struct mg_health {
 	pthread_cond_t wake;
 	const struct mg_conf *conf;
 	bool is_stopping;
+	uint64_t hastened_count;
 	struct result *results;
 	size_t count;
 };
@@ -100,7 +101,19 @@ static void look_at_postfix(struct mg_health *health, const struct mg_conf *conf
 
 /* ---- running ---- */
 
-static void store(struct mg_health *health, struct result *result, struct mg_finding *finding, unsigned period_s)
+static uint64_t hastened_count(struct mg_health *health)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&health->lock);
+	count = health->hastened_count;
+	pthread_mutex_unlock(&health->lock);
+	return count;
+}
+
+/* `hastened`: how often the checks had been hastened when this one began. What it found may be old news by now. */
+static void store(struct mg_health *health, struct result *result, struct mg_finding *finding, unsigned period_s,
+	uint64_t hastened)
 {
 	pthread_mutex_lock(&health->lock);
 	if (!result->has_run || result->finding.state != finding->state)
@@ -108,43 +121,47 @@ static void store(struct mg_health *health, struct result *result, struct mg_fin
 	mg_finding_fini(&result->finding);
 	result->finding = *finding;
 	result->has_run = true;
-	result->due_us = mg_mono_us() + period_s * MG_S_US;
+	result->due_us = hastened == health->hastened_count || finding->state == MG_STATE_OK
+				 ? mg_mono_us() + period_s * MG_S_US
+				 : 0;
 	pthread_mutex_unlock(&health->lock);
 }
 
 static void run_one(struct mg_health *health, struct result *result, struct mg_check_env *env)
 {
 	struct mg_finding finding;
+	struct mg_figures figures;
+	uint64_t hastened = hastened_count(health);
 	unsigned period_s =
 		result->check->period_s != 0 ? result->check->period_s : (unsigned)env->conf->health.interval_s;
 
 	mg_finding_init(&finding);
+	if (health->o.figures != NULL) {
+		health->o.figures(health->o.context, &figures);
+		env->figures = &figures;
+	}
 	env->deadline_us = mg_mono_us() + result->check->deadline_ms * MG_MS_US;
 	result->check->run(env, &finding);
+	env->figures = NULL;
 	if (finding.summary.template == NULL)
 		mg_finding_is(&finding, MG_STATE_UNKNOWN, "this check said nothing", NULL);
 	if (finding.state == MG_STATE_WARN || finding.state == MG_STATE_CRIT)
 		mg_log(MG_LOG_DEBUG, "check: id=%s, state=%s", result->check->id, mg_state_name(finding.state));
 	if (finding.state != MG_STATE_OK && period_s > TROUBLE_PERIOD_S)
 		period_s = TROUBLE_PERIOD_S; /* so that what was mended is soon seen to be */
-	store(health, result, &finding, period_s);
+	store(health, result, &finding, period_s, hastened);
 }
 
 /* Runs the results that `wanted` names, with one environment for all of them. */
 static void run_some(struct mg_health *health, bool (*wanted)(const struct result *, const void *), const void *what)
 {
 	const struct mg_conf *conf = pin_conf(health);
-	struct mg_figures figures;
 	struct mg_check_env env = { .conf = conf };
 
 	pthread_mutex_lock(&health->running);
 	look_at_postfix(health, conf);
 	env.postfix = health->postfix;
 	env.postfix_trouble = health->postfix_trouble;
-	if (health->o.figures != NULL) {
-		health->o.figures(health->o.context, &figures);
-		env.figures = &figures;
-	}
 	if (mg_query_open(conf->journal.path, &env.query, NULL) != MG_OK)
 		env.query = NULL;
 	for (size_t i = 0; i < health->count; i++)
@@ -202,9 +219,8 @@ static void *work(void *arg)
 			pthread_mutex_unlock(&health->lock);
 			run_some(health, is_due, &now_us);
 			pthread_mutex_lock(&health->lock);
+			continue; /* some may have been hastened meanwhile */
 		}
-		if (health->is_stopping)
-			break;
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += LOOK_EVERY_MS / 1000;
 		pthread_cond_timedwait(&health->wake, &health->lock, &until);
@@ -286,6 +302,17 @@ void mg_health_set_conf(struct mg_health *health, const struct mg_conf *conf)
 	pthread_cond_signal(&health->wake);
 	pthread_mutex_unlock(&health->lock);
 	mg_conf_unref(&before);
+}
+
+void mg_health_hasten(struct mg_health *health)
+{
+	pthread_mutex_lock(&health->lock);
+	health->hastened_count++;
+	for (size_t i = 0; i < health->count; i++)
+		if (health->results[i].finding.state != MG_STATE_OK)
+			health->results[i].due_us = 0;
+	pthread_cond_signal(&health->wake);
+	pthread_mutex_unlock(&health->lock);
 }
 
 /* ---- reading ---- */

@@ -28,6 +28,9 @@ void mg_health_stop(struct mg_health **health); /* waits for the check under way
 
 void mg_health_set_conf(struct mg_health *health, const struct mg_conf *conf);
 
+/* What is not ok is looked at again at once: something it depends on has just changed. */
+void mg_health_hasten(struct mg_health *health);
+
 /* The last results of all checks as CHECK objects, a new reference: what does not apply is left out, what follows from
  * another finding carries "root". *worst_out: of warn and crit only, else ok. */
 json_t *mg_health_results(struct mg_health *health, enum mg_state *worst_out);

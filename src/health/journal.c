@@ -10,6 +10,10 @@ static bool has_journal(const struct mg_check_env *env, struct mg_finding *findi
 			N_("mailguardd does not answer, so nothing is known of the record"), NULL);
 		return false;
 	}
+	if (env->figures->is_journal_opening) {
+		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("the record is just being opened"), NULL);
+		return false;
+	}
 	if (!env->figures->has_journal) {
 		mg_finding_is(finding, MG_STATE_CRIT, N_("no record is being kept"), NULL);
 		mg_finding_cause(finding, "%1", env->figures->journal_trouble, NULL);
