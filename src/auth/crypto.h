@@ -1,0 +1,43 @@
+/* crypto.h - the little cryptography that verification needs. OpenSSL is seen only in crypto.c.
+ *
+ * Public keys once parsed are kept (MG_CRYPTO_KEYS, the oldest go first): parsing one costs more than using it.
+ *
+ * Threads: every call is safe from any; a digest has one owner. */
+#ifndef MG_AUTH_CRYPTO_H
+#define MG_AUTH_CRYPTO_H
+
+#include "base/str.h"
+
+enum { MG_SHA256_BYTES = 32, MG_CRYPTO_KEYS = 1024, MG_RSA_BITS_MIN = 1024, MG_RSA_BITS_MAX = 4096 };
+
+/* ---- SHA-256 (FIPS 180-4), as it streams ---- */
+
+struct mg_sha256;                      /* heap */
+struct mg_sha256 *mg_sha256_new(void); /* NULL: no memory */
+void mg_sha256_add(struct mg_sha256 *hash, struct mg_str bytes);
+void mg_sha256_end(struct mg_sha256 *hash, unsigned char digest_out[MG_SHA256_BYTES]); /* may be begun anew by add */
+void mg_sha256_free(struct mg_sha256 **hash);                                          /* NULL in it is fine */
+
+/* ---- signatures ---- */
+
+enum mg_key_kind { MG_KEY_RSA, MG_KEY_ED25519 };
+
+enum mg_verified {
+	MG_VERIFIED,      /* the signature is right */
+	MG_NOT_VERIFIED,  /* it is not */
+	MG_KEY_MALFORMED, /* no key of this kind, or one no sane signer has (an even or huge exponent) */
+	MG_KEY_TOO_SHORT, /* RSA under 1024 bits (RFC 8301 section 3.2) */
+	MG_KEY_TOO_LONG,  /* RSA over 4096 bits: bounds our work */
+	MG_CRYPTO_FAILED, /* we could not: no memory */
+};
+
+/* Verifies `signature` over the SHA-256 `digest`: RSASSA-PKCS1-v1_5 (RFC 8017; `key` a SubjectPublicKeyInfo or, as RFC
+ * 6376's ABNF has it, a bare RSAPublicKey, DER), or Ed25519 over the digest's bytes (RFC 8463 section 3; `key` 32 bytes).
+ * *bits_out: the key's size, 0 unknown. */
+enum mg_verified mg_verify(enum mg_key_kind kind, struct mg_str key, const unsigned char digest[MG_SHA256_BYTES],
+	struct mg_str signature, unsigned *bits_out);
+
+/* Whether two digests are the same, in a time that does not tell where they differ. */
+bool mg_digest_eq(const unsigned char *a, const unsigned char *b, size_t bytes);
+
+#endif

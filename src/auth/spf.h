@@ -1,0 +1,46 @@
+/* spf.h - Sender Policy Framework (RFC 7208): may this client use this identity?
+ *
+ * Limits (section 4.6.4): 10 terms that ask DNS, 2 void lookups, 10 MX and 10 PTR names; nesting follows from the first.
+ * One budget for the whole evaluation, includes and redirects with it.
+ *
+ * Threads: one owner. Does no I/O: asks through a mg_lookup. */
+#ifndef MG_AUTH_SPF_H
+#define MG_AUTH_SPF_H
+
+#include "auth/result.h"
+#include "base/arena.h"
+#include "dns/lookup.h"
+
+enum mg_spf_scope { MG_SPF_MFROM, MG_SPF_HELO };
+enum { MG_SPF_REASON = 256, MG_SPF_EXPLANATION = 512 };
+
+struct mg_spf_input {
+	struct mg_ip ip; /* an IPv4-mapped address is IPv4 already (base/ip.h) */
+	enum mg_spf_scope scope;
+	struct mg_str helo;      /* as given; borrowed until mg_spf_new() returns, like all here */
+	struct mg_str mail_from; /* without <>; "" null: the identity is then postmaster@HELO and the scope HELO */
+	struct mg_str receiver;  /* our own name, for %{r} */
+	int64_t now_s;           /* for %{t} */
+	bool wants_explanation;  /* whether exp= is fetched on fail */
+};
+
+struct mg_spf; /* opaque; lives in the arena */
+
+/* NULL: no memory. */
+struct mg_spf *mg_spf_new(struct mg_arena *arena, const struct mg_spf_input *input);
+enum mg_step mg_spf_step(struct mg_spf *spf, struct mg_lookup *lookup);
+
+struct mg_spf_output {
+	enum mg_result result;
+	enum mg_spf_scope scope;
+	const char *domain; /* that was checked, A-labels, lower case; "" when there was none to check */
+	const char *
+		mechanism; /* that matched, as written ("ip4:192.0.2.0/24"), "all"-like "default" when none did; "" else */
+	const char *explanation; /* of exp=, expanded, printable ASCII only; on fail only, "" without */
+	const char *reason;      /* in plain English, one line: why this result */
+	unsigned lookups, voids; /* spent */
+};
+/* Once done; what it points to lives in the arena. */
+const struct mg_spf_output *mg_spf_output(const struct mg_spf *spf);
+
+#endif
