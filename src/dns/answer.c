@@ -26,19 +26,27 @@ struct mg_dns_answer *mg_dns_answer_new(enum mg_dns_status status, size_t count,
 }
 
 /* refs 0: static, never counted. */
+#define TROUBLE(why)                                                                                                   \
+	{                                                                                                              \
+		.status = MG_DNS_TROUBLE, .trouble = why                                                               \
+	}
+
 const struct mg_dns_answer *mg_dns_answer_trouble(enum mg_dns_trouble trouble)
 {
-	static const struct mg_dns_answer troubles[MG_DNS_TROUBLES] = {
-		[MG_DNS_FINE] = { .status = MG_DNS_TROUBLE, .trouble = MG_DNS_SERVFAIL },
-		[MG_DNS_TIMEOUT] = { .status = MG_DNS_TROUBLE, .trouble = MG_DNS_TIMEOUT },
-		[MG_DNS_SERVFAIL] = { .status = MG_DNS_TROUBLE, .trouble = MG_DNS_SERVFAIL },
-		[MG_DNS_REFUSED] = { .status = MG_DNS_TROUBLE, .trouble = MG_DNS_REFUSED },
-		[MG_DNS_MALFORMED] = { .status = MG_DNS_TROUBLE, .trouble = MG_DNS_MALFORMED },
-		[MG_DNS_BUDGET] = { .status = MG_DNS_TROUBLE, .trouble = MG_DNS_BUDGET },
-		[MG_DNS_NO_SERVER] = { .status = MG_DNS_TROUBLE, .trouble = MG_DNS_NO_SERVER },
+	static const struct mg_dns_answer timeout = TROUBLE(MG_DNS_TIMEOUT), servfail = TROUBLE(MG_DNS_SERVFAIL),
+					  refused = TROUBLE(MG_DNS_REFUSED), malformed = TROUBLE(MG_DNS_MALFORMED),
+					  budget = TROUBLE(MG_DNS_BUDGET), no_server = TROUBLE(MG_DNS_NO_SERVER);
+	static const struct mg_dns_answer *const troubles[MG_DNS_TROUBLES] = {
+		[MG_DNS_FINE] = &servfail, /* nobody asks for it */
+		[MG_DNS_TIMEOUT] = &timeout,
+		[MG_DNS_SERVFAIL] = &servfail,
+		[MG_DNS_REFUSED] = &refused,
+		[MG_DNS_MALFORMED] = &malformed,
+		[MG_DNS_BUDGET] = &budget,
+		[MG_DNS_NO_SERVER] = &no_server,
 	};
 
-	return &troubles[trouble];
+	return troubles[trouble];
 }
 
 const struct mg_dns_answer *mg_dns_answer_ref(const struct mg_dns_answer *answer)

@@ -104,7 +104,6 @@ static const struct mg_dns_answer *ask(struct mg_lookup *lookup, const struct mg
 	const struct mg_lookup_source *source = lookup->o.source;
 	const struct mg_dns_answer *answer;
 	unsigned at = lookup->count;
-	void *token = NULL;
 
 	if (lookup->is_over || mg_mono_us() >= lookup->o.deadline_us || !make_room(lookup))
 		return mg_dns_answer_trouble(MG_DNS_BUDGET);
@@ -113,9 +112,8 @@ static const struct mg_dns_answer *ask(struct mg_lookup *lookup, const struct mg
 	lookup->count++;
 	lookup->pending++;
 	pthread_mutex_unlock(&lookup->lock);
-	answer = source->ask(source->context, question, lookup->o.deadline_us, lookup, at, &token);
+	answer = source->ask(source->context, question, lookup->o.deadline_us, lookup, at, &lookup->slots[at].token);
 	pthread_mutex_lock(&lookup->lock);
-	lookup->slots[at].token = token;
 	if (answer != NULL) {
 		lookup->slots[at].answer = answer;
 		lookup->pending--;
