@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "mail/address.h"
+#include "mail/fields.h"
 #include "milter/reply.h"
 
 enum { SESSION_TIMEOUT_S = 7210 }; /* longer than Postfix keeps a session open */
@@ -186,7 +187,7 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **args)
 							       .resolved = macro(ctx, "{rcpt_addr}"),
 							       .queue_id = macro(ctx, "i"),
 						       });
-	return mg_milter_reply(ctx, &verdict, false);
+	return mg_milter_reply(ctx, &verdict, false, false);
 }
 
 static sfsistat on_data(SMFICTX *ctx)
@@ -194,17 +195,37 @@ static sfsistat on_data(SMFICTX *ctx)
 	return go_on(ctx, SMFIP_NR_DATA);
 }
 
+/* An MTA that does not know SMFIP_HDR_LEADSPC has taken one space off, which signatures need. */
+static void take_field_without_space(struct mg_session *session, const char *name, const char *value)
+{
+	struct mg_buf whole;
+
+	mg_buf_init(&whole, MG_FIELDS_BYTES);
+	mg_buf_addc(&whole, ' ');
+	mg_buf_addz(&whole, value);
+	mg_session_header(session, mg_str_z(name), mg_buf_str(&whole));
+	mg_buf_fini(&whole);
+}
+
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 {
 	struct connection *connection = of(ctx);
 
-	if (connection != NULL && connection->session != NULL)
+	if (connection == NULL || connection->session == NULL)
+		return go_on(ctx, SMFIP_NR_HDR);
+	if ((connection->steps & SMFIP_HDR_LEADSPC) != 0)
 		mg_session_header(connection->session, mg_str_z(name), mg_str_z(value));
+	else
+		take_field_without_space(connection->session, name, value);
 	return go_on(ctx, SMFIP_NR_HDR);
 }
 
 static sfsistat on_eoh(SMFICTX *ctx)
 {
+	struct connection *connection = of(ctx);
+
+	if (connection != NULL && connection->session != NULL)
+		mg_session_header_end(connection->session);
 	return go_on(ctx, SMFIP_NR_EOH);
 }
 
@@ -212,9 +233,8 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *chunk, size_t bytes)
 {
 	struct connection *connection = of(ctx);
 
-	(void)chunk;
 	if (connection != NULL && connection->session != NULL)
-		mg_session_body(connection->session, bytes);
+		mg_session_body(connection->session, mg_str_of(chunk, bytes));
 	return go_on(ctx, SMFIP_NR_BODY);
 }
 
@@ -229,7 +249,7 @@ static sfsistat on_eom(SMFICTX *ctx)
 		return SMFIS_ACCEPT;
 	}
 	mg_session_verdict(connection->session, macro(ctx, "i"), &verdict);
-	answer = mg_milter_reply(ctx, &verdict, true);
+	answer = mg_milter_reply(ctx, &verdict, (connection->steps & SMFIP_HDR_LEADSPC) != 0, true);
 	mg_session_end(connection->session);
 	set_message(connection, false);
 	return answer;

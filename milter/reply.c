@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 
 enum { REPLY_TEXT = 480 }; /* with the codes before it, under the 512 bytes of RFC 5321 section 4.5.3.1.5 */
@@ -21,21 +22,33 @@ static void set_text(SMFICTX *ctx, const struct mg_verdict *verdict)
 		mg_log(MG_LOG_WARNING, "milter-reply: code=%s, refused by libmilter", code);
 }
 
-static bool apply_edits(SMFICTX *ctx, const struct mg_verdict *verdict)
+static bool insert(SMFICTX *ctx, const struct mg_edit *edit, bool has_leading_space)
+{
+	struct mg_buf value;
+	bool is_done;
+
+	mg_buf_init(&value, MG_EDIT_BYTES);
+	if (has_leading_space)
+		mg_buf_addc(&value, ' ');
+	mg_buf_addz(&value, edit->value);
+	is_done = mg_buf_ok(&value) && smfi_insheader(ctx, (int)edit->index, (char *)edit->name, value.p) == MI_SUCCESS;
+	mg_buf_fini(&value);
+	return is_done;
+}
+
+static bool apply_edits(SMFICTX *ctx, const struct mg_verdict *verdict, bool has_leading_space)
 {
 	for (size_t i = 0; i < verdict->edit_count; i++) {
 		const struct mg_edit *edit = &verdict->edits[i];
-		int done = edit->value == NULL
-				   ? smfi_chgheader(ctx, (char *)edit->name, (int)edit->index, NULL)
-				   : smfi_insheader(ctx, (int)edit->index, (char *)edit->name, (char *)edit->value);
 
-		if (done != MI_SUCCESS)
+		if (edit->value != NULL ? !insert(ctx, edit, has_leading_space)
+					: smfi_chgheader(ctx, (char *)edit->name, (int)edit->index, NULL) != MI_SUCCESS)
 			return false;
 	}
 	return true;
 }
 
-sfsistat mg_milter_reply(SMFICTX *ctx, const struct mg_verdict *verdict, bool at_end)
+sfsistat mg_milter_reply(SMFICTX *ctx, const struct mg_verdict *verdict, bool has_leading_space, bool at_end)
 {
 	switch (verdict->action) {
 	case MG_ACTION_REJECT:
@@ -51,7 +64,7 @@ sfsistat mg_milter_reply(SMFICTX *ctx, const struct mg_verdict *verdict, bool at
 	}
 	if (!at_end)
 		return SMFIS_CONTINUE;
-	if (!apply_edits(ctx, verdict))
+	if (!apply_edits(ctx, verdict, has_leading_space))
 		mg_log(MG_LOG_WARNING, "milter-edit: Postfix did not take a header edit");
 	if (verdict->action == MG_ACTION_QUARANTINE && smfi_quarantine(ctx, (char *)verdict->text) != MI_SUCCESS)
 		mg_log(MG_LOG_WARNING, "milter-hold: Postfix did not take the hold");

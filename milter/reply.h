@@ -8,7 +8,7 @@
 
 #include "engine/verdict.h"
 
-/* `at_end`: this is end-of-message, where header edits, hold and ACCEPT are allowed. */
-sfsistat mg_milter_reply(SMFICTX *ctx, const struct mg_verdict *verdict, bool at_end);
+/* `has_leading_space`: SMFIP_HDR_LEADSPC is in force, so a field we add brings its own space. `at_end`: this is end-of-message, where header edits, hold and ACCEPT are allowed. */
+sfsistat mg_milter_reply(SMFICTX *ctx, const struct mg_verdict *verdict, bool has_leading_space, bool at_end);
 
 #endif

@@ -16,7 +16,8 @@ struct connection {
 	LIST_ENTRY(connection) link;
 	struct mg_policy *policy;
 	struct bufferevent *stream;
-	bool is_begun; /* part of a request has come */
+	bool is_begun;                  /* part of a request has come */
+	struct mg_policy_waiter waiter; /* for the answer to the last request, while `waiter.session` is set */
 };
 
 struct mg_policy {
@@ -31,6 +32,7 @@ struct mg_policy {
 
 static void close_connection(struct connection *connection)
 {
+	mg_engine_policy_cancel(connection->policy->engine, &connection->waiter);
 	LIST_REMOVE(connection, link);
 	connection->policy->count--;
 	bufferevent_free(connection->stream);
@@ -75,21 +77,27 @@ static bool serve(struct connection *connection, struct mg_str text)
 		close_connection(connection);
 		return false;
 	}
-	verdict = mg_engine_policy(connection->policy->engine, &request);
-	answer(connection, &verdict);
+	verdict = mg_engine_policy(connection->policy->engine, &request, &connection->waiter);
+	if (verdict.action != MG_ACTION_NONE)
+		answer(connection, &verdict);
 	return true;
+}
+
+static bool is_waiting(const struct connection *connection)
+{
+	return connection->waiter.session != NULL;
 }
 
 static bool is_quiet(const struct connection *connection)
 {
-	return evbuffer_get_length(bufferevent_get_input(connection->stream)) == 0 &&
+	return !is_waiting(connection) && evbuffer_get_length(bufferevent_get_input(connection->stream)) == 0 &&
 	       evbuffer_get_length(bufferevent_get_output(connection->stream)) == 0;
 }
 
 /* A request begun has a deadline; between requests Postfix may be silent as long as it likes. */
 static void set_patience(struct connection *connection)
 {
-	bool is_begun = evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0;
+	bool is_begun = !is_waiting(connection) && evbuffer_get_length(bufferevent_get_input(connection->stream)) > 0;
 
 	if (is_begun == connection->is_begun)
 		return;
@@ -97,12 +105,12 @@ static void set_patience(struct connection *connection)
 	bufferevent_set_timeouts(connection->stream, is_begun ? &request_time : NULL, &request_time);
 }
 
-static void on_read(struct bufferevent *stream, void *arg)
+/* Serves what has come, up to a request whose answer has to wait: one after another, as Postfix asks them. */
+static void serve_all(struct connection *connection)
 {
-	struct connection *connection = arg;
-	struct evbuffer *in = bufferevent_get_input(stream);
+	struct evbuffer *in = bufferevent_get_input(connection->stream);
 
-	for (;;) {
+	while (!is_waiting(connection)) {
 		size_t have = evbuffer_get_length(in), length;
 		struct mg_str buffered;
 
@@ -122,6 +130,26 @@ static void on_read(struct bufferevent *stream, void *arg)
 		evbuffer_drain(in, length);
 	}
 	set_patience(connection);
+	if (is_waiting(connection))
+		bufferevent_disable(connection->stream, EV_READ);
+	else
+		bufferevent_enable(connection->stream, EV_READ);
+}
+
+static void on_read(struct bufferevent *stream, void *arg)
+{
+	(void)stream;
+	serve_all(arg);
+}
+
+/* The engine calls this inside mg_engine_pump(), and then lets go of the waiter: what else has come is served after that. */
+static void on_decided(struct mg_policy_waiter *waiter, const struct mg_verdict *verdict)
+{
+	struct connection *connection =
+		(struct connection *)(void *)((char *)waiter - offsetof(struct connection, waiter));
+
+	answer(connection, verdict);
+	bufferevent_trigger(connection->stream, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
 static void on_written(struct bufferevent *stream, void *arg)
@@ -163,6 +191,7 @@ static void on_accept(
 		return;
 	}
 	connection->policy = policy;
+	connection->waiter.done = on_decided;
 	LIST_INSERT_HEAD(&policy->connections, connection, link);
 	policy->count++;
 	bufferevent_setcb(connection->stream, on_read, on_written, on_event, connection);

@@ -45,6 +45,8 @@ int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_check(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_recent(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_trace(struct mg_ctl *ctl, int argc, char **argv);
+int mg_ctl_auth(struct mg_ctl *ctl, int argc, char **argv);
+int mg_ctl_release(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_wire(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_reload(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_version(struct mg_ctl *ctl, int argc, char **argv);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "daemon/channel.h"
 #include "milter/milter.h"
 
@@ -33,6 +34,8 @@ static void read_conf(struct mg_job *job)
 static void put_in_force(struct worker *w, const struct mg_conf *next, gid_t admins)
 {
 	const struct mg_conf *before;
+	struct mg_resolver_options resolver;
+	struct mg_err err = { "" };
 	bool is_other_log, is_other_journal;
 
 	pthread_mutex_lock(&w->conf_lock);
@@ -43,6 +46,9 @@ static void put_in_force(struct worker *w, const struct mg_conf *next, gid_t adm
 		       !mg_str_eq(mg_str_z(before->postfix.config_directory), mg_str_z(next->postfix.config_directory));
 	is_other_journal = !mg_str_eq(mg_str_z(before->journal.path), mg_str_z(next->journal.path)) ||
 			   before->journal.pseudonymize != next->journal.pseudonymize;
+	resolver = mg_worker_resolver_options(next);
+	if (mg_resolver_set_options(w->resolver, &resolver, &err) != MG_OK)
+		mg_log(MG_LOG_ERROR, "dns-servers-kept: %s", err.text);
 	mg_engine_set_conf(w->engine, next);
 	mg_health_set_conf(w->health, next);
 	mg_milter_set_max_sessions((unsigned)next->milter.max_sessions);

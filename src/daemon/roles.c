@@ -259,6 +259,7 @@ void mg_worker_figures(void *context, struct mg_figures *out)
 	if (w->reader != NULL)
 		mg_log_reader_stats(w->reader, &out->log);
 	pthread_mutex_unlock(&w->reader_lock);
+	mg_resolver_stats(w->resolver, &out->dns);
 	mg_milter_stats(&milter);
 	out->milter_sessions = milter.sessions;
 	out->milter_capped = milter.capped;

@@ -239,26 +239,83 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	w->tick_due_us = now_us + TICK_MS * MG_MS_US;
 	/* A minute's memory, fading. */
 	w->loop_lag_us = late_us > w->loop_lag_us ? late_us : w->loop_lag_us - w->loop_lag_us / 60;
-	if (w->engine != NULL)
+	if (w->engine != NULL) {
+		mg_engine_pump(w->engine, now_us);
 		mg_engine_sweep(w->engine, now_us);
+	}
+	if (w->phase == PHASE_SERVING)
+		mg_zone_tests_tick(w->zone_tests, w->conf);
 	if (w->phase == PHASE_SERVING && now_us > w->recording_retry_us && !mg_worker_has_journal(w))
 		mg_worker_start_recording(w);
 }
 
+/* ---- DNS ---- */
+
+struct mg_resolver_options mg_worker_resolver_options(const struct mg_conf *conf)
+{
+	return (struct mg_resolver_options){ .servers = (const char *const *)conf->dns.servers.item,
+		.server_count = conf->dns.servers.count,
+		.timeout_ms = (unsigned)conf->dns.timeout_ms,
+		.tries = (unsigned)conf->dns.tries,
+		.cache_entries = conf->dns.cache_entries };
+}
+
+static enum mg_rc start_dns(struct worker *w, struct mg_err *err)
+{
+	struct mg_resolver_options options = mg_worker_resolver_options(w->conf);
+	enum mg_rc rc = mg_resolver_start(&options, &w->resolver, err);
+
+	if (rc != MG_OK)
+		return rc;
+	w->zones = mg_dnsbl_zones_new();
+	if (w->zones != NULL)
+		w->zone_tests = mg_zone_tests_new(w->zones, mg_resolver_source(w->resolver));
+	return w->zone_tests == NULL ? mg_err_set(err, MG_ENOMEM, "no memory for the DNS lists") : MG_OK;
+}
+
+static void on_pump(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	mg_engine_pump(w->engine, mg_mono_us());
+}
+
+/* From the resolver's thread. */
+static void wake_pump(void *context)
+{
+	struct worker *w = context;
+
+	event_active(w->pump, EV_WRITE, 0);
+}
+
+/* ---- life ---- */
+
 static enum mg_rc build(struct worker *w, struct mg_err *err)
 {
 	static const struct timeval second = { .tv_sec = 1 };
-	struct mg_engine_options engine = { w->conf, &w->o.hot->counters, mg_worker_put_record, w };
+	struct mg_engine_options engine = { .conf = w->conf,
+		.counters = &w->o.hot->counters,
+		.wake = wake_pump,
+		.put = mg_worker_put_record,
+		.context = w };
+	enum mg_rc rc;
 
 	if (evthread_use_pthreads() != 0 || (w->base = event_base_new()) == NULL)
 		return mg_err_set(err, MG_ENOMEM, "no memory for the main loop");
 	w->channel = event_new(w->base, w->o.channel, EV_READ | EV_PERSIST, on_channel, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
-	if (w->channel == NULL || w->tick == NULL)
+	w->pump = event_new(w->base, -1, 0, on_pump, w);
+	if (w->channel == NULL || w->tick == NULL || w->pump == NULL)
 		return mg_err_set(err, MG_ENOMEM, "no memory for the main loop");
 	event_add(w->channel, NULL);
 	event_add(w->tick, &second);
 	w->tick_due_us = mg_mono_us() + TICK_MS * MG_MS_US;
+	if ((rc = start_dns(w, err)) != MG_OK)
+		return rc;
+	engine.dns = mg_resolver_source(w->resolver);
+	engine.zones = w->zones;
 	return mg_engine_new(&engine, &w->engine, err);
 }
 

@@ -10,6 +10,8 @@
 
 #include "control/control.h"
 #include "daemon/worker.h"
+#include "daemon/zone_tests.h"
+#include "dns/resolver.h"
 #include "engine/engine.h"
 #include "policy/policy.h"
 
@@ -32,6 +34,11 @@ struct worker {
 
 	pthread_mutex_t conf_lock;
 	const struct mg_conf *conf;
+
+	struct mg_resolver *resolver;
+	struct mg_dnsbl_zones *zones;
+	struct mg_zone_tests *zone_tests;
+	struct event *pump; /* answers came for what policy asked about */
 
 	struct mg_engine *engine;
 	struct mg_policy *_Atomic policy; /* set once, read by the health worker too */
@@ -64,6 +71,9 @@ bool mg_worker_has_journal(struct worker *w); /* from any thread */
 void mg_worker_stop_reader(struct worker *w);
 void mg_worker_figures(void *context, struct mg_figures *out);                /* from any thread */
 void mg_worker_postfix_read(void *context, const struct mg_postfix *postfix); /* on the health worker */
+
+/* How the configuration wants DNS asked. Borrows its texts. */
+struct mg_resolver_options mg_worker_resolver_options(const struct mg_conf *conf);
 
 /* reload.c: reads the file beside the loop and puts it in force; tells `told` (may be NULL) and the supervisor. */
 void mg_worker_reload(void *context, mg_reload_told told, void *cookie);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "auth/result.h"
 #include "journal/record.h"
 
 enum mg_degraded {            /* why a message passed without the full work */
@@ -25,6 +26,9 @@ struct mg_counters {
 	int64_t started_us; /* wall: the supervisor's start */
 	_Atomic uint64_t by_action[MG_ACTIONS];
 	_Atomic uint64_t degraded[MG_DEGRADED_KINDS];
+	_Atomic uint64_t auth[MG_METHODS][MG_RESULTS]; /* messages by method and its result */
+	_Atomic uint64_t dmarc_rfc7489; /* messages that RFC 7489 would have treated otherwise than RFC 9989 */
+	_Atomic uint64_t arc_overrides; /* DMARC failures that a trusted ARC chain overrode */
 	_Atomic uint64_t milter_sessions, policy_requests, policy_malformed;
 	_Atomic uint64_t worker_starts, worker_crashes;
 	_Atomic int64_t last_crash_us, last_reload_us; /* wall; 0 never */

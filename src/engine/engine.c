@@ -18,8 +18,12 @@ enum mg_rc mg_engine_new(const struct mg_engine_options *options, struct mg_engi
 	pthread_mutex_init(&engine->lock, NULL);
 	engine->conf = mg_conf_ref(options->conf);
 	engine->counters = options->counters;
+	engine->dns = options->dns;
+	engine->zones = options->zones;
+	engine->wake = options->wake;
 	engine->put = options->put;
 	engine->context = options->context;
+	TAILQ_INIT(&engine->ready);
 	*engine_out = engine;
 	return MG_OK;
 }
@@ -141,6 +145,8 @@ void mg_session_release(struct mg_session *session, bool is_milter)
 	gone = is_over(session);
 	if (gone && session->key[0] != '\0')
 		HASH_DEL(engine->table, session);
+	if (gone && session->is_ready)
+		TAILQ_REMOVE(&engine->ready, session, ready);
 	pthread_mutex_unlock(&engine->lock);
 	if (is_milter)
 		atomic_fetch_sub(&engine->milter_sessions, 1);
@@ -168,6 +174,53 @@ struct mg_txn *mg_session_begin(struct mg_session *session)
 	txn->record->tls = mg_record_text(txn->record, mg_session_fact(session->tls));
 	atomic_fetch_add(&engine->transactions, 1);
 	return txn;
+}
+
+/* Only this thread of control can end the checks, and it cancels them first: the session is there. */
+static void checks_are_ready(void *context)
+{
+	struct mg_session *session = context;
+	struct mg_engine *engine = session->engine;
+
+	pthread_mutex_lock(&engine->lock);
+	if (!session->is_ready) {
+		session->is_ready = true;
+		TAILQ_INSERT_TAIL(&engine->ready, session, ready);
+	}
+	pthread_mutex_unlock(&engine->lock);
+	if (engine->wake != NULL)
+		engine->wake(engine->context);
+}
+
+static bool wants_checks(const struct mg_conf *conf)
+{
+	return conf->auth.spf != MG_LEVEL_OFF || conf->auth.dkim != MG_LEVEL_OFF || conf->auth.arc != MG_LEVEL_OFF ||
+	       conf->auth.dmarc != MG_LEVEL_OFF || conf->auth.iprev != MG_LEVEL_OFF || conf->auth.dnsbl_count > 0;
+}
+
+struct mg_evaluation *mg_session_evaluate(struct mg_session *session, bool is_pumped)
+{
+	struct mg_engine *engine = session->engine;
+	struct mg_evaluation_options options = { .source = engine->dns,
+		.zones = engine->zones,
+		.client = session->ip,
+		.now_s = mg_wall_us() / MG_S_US,
+		.ready = is_pumped ? checks_are_ready : NULL,
+		.context = session };
+	struct mg_evaluation *evaluation;
+	const struct mg_domains *domains;
+
+	if (engine->dns == NULL || session->is_simulated || session->ip.family == MG_IP_NONE)
+		return NULL;
+	pthread_mutex_lock(&engine->lock);
+	options.conf = mg_conf_ref(engine->conf);
+	domains = engine->domains == NULL ? NULL : mg_domains_ref(engine->domains);
+	pthread_mutex_unlock(&engine->lock);
+	options.receiver = mg_str_z(mg_domains_hostname(domains));
+	evaluation = wants_checks(options.conf) ? mg_evaluation_new(&options) : NULL;
+	mg_domains_unref(&domains);
+	mg_conf_unref(&options.conf);
+	return evaluation;
 }
 
 /* An smtpd process serves one client at a time: who waited under its number before is gone. */
@@ -209,6 +262,7 @@ struct mg_record *mg_session_finish(struct mg_session *session, struct mg_txn **
 	if (*txn == NULL)
 		return NULL;
 	atomic_fetch_sub(&session->engine->transactions, 1);
+	mg_txn_conclude(*txn, session->engine->counters);
 	return mg_txn_end(txn, how);
 }
 

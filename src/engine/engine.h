@@ -6,13 +6,14 @@
  * adopts it. What nobody adopts is a policy-only transaction: it ends with END-OF-MESSAGE, another instance on that
  * session, MG_ENGINE_IDLE_S of silence, or MG_ENGINE_PARTING_S of it after the log's disconnect.
  *
- * Nothing here knows a wire, does I/O or waits.
+ * Nothing here knows a wire or does I/O; only mg_session_verdict() waits.
  *
  * Threads: every call is safe from any thread; calls about one milter session come one at a time (libmilter's order).
  * A session's lock is held for the call only and never while calling out. */
 #ifndef MG_ENGINE_ENGINE_H
 #define MG_ENGINE_ENGINE_H
 
+#include "auth/dnsbl.h"
 #include "conf/conf.h"
 #include "engine/counters.h"
 #include "engine/verdict.h"
@@ -22,6 +23,7 @@
 /* The `instance` of a policy request that only proves we are there: never counted, never recorded. */
 #define MG_ENGINE_PROBE "mailguard.probe"
 
+enum { MG_ENGINE_POLICY_WAIT_MS = 8000 }; /* Postfix asks for 10 s (`wire` says so) */
 enum { MG_ENGINE_IDLE_S = 600, MG_ENGINE_PARTING_S = 2, MG_ENGINE_POLICY_SESSIONS = 20000 };
 
 struct mg_engine;
@@ -30,6 +32,10 @@ struct mg_session;
 struct mg_engine_options {
 	const struct mg_conf *conf; /* one reference is taken */
 	struct mg_counters *counters;
+	const struct mg_lookup_source *dns; /* outlives the engine; NULL: senders are not checked */
+	struct mg_dnsbl_zones *zones;       /* likewise; may be NULL */
+	/* Something waits for mg_engine_pump(). From any thread, must only signal. NULL: nobody pumps. */
+	void (*wake)(void *context);
 	/* Takes the finished record; false: it could not be kept (counted here). Called without locks. */
 	bool (*put)(void *context, struct mg_record *record_take);
 	void *context;
@@ -90,9 +96,11 @@ struct mg_rcpt_facts {
 struct mg_verdict mg_session_rcpt(struct mg_session *session, const struct mg_rcpt_facts *facts);
 
 void mg_session_header(struct mg_session *session, struct mg_str name, struct mg_str value);
-void mg_session_body(struct mg_session *session, size_t bytes);
+void mg_session_header_end(struct mg_session *session);
+void mg_session_body(struct mg_session *session, struct mg_str chunk);
 
-/* End of message: what to answer. The transaction stays open, and what the verdict points to stays valid, until
+/* End of message: what to answer. Waits for DNS where the sender's checks still need it, at most auth.time_budget_ms. The
+ * transaction stays open, and what the verdict points to stays valid, until
  * mg_session_end(): call that once the answer has been given, and the record is on its way. */
 void mg_session_verdict(struct mg_session *session, struct mg_str queue_id, struct mg_verdict *verdict_out);
 void mg_session_end(struct mg_session *session);
@@ -112,6 +120,22 @@ struct mg_policy_request {
 	uint64_t size_bytes;
 	unsigned recipient_count;
 };
-struct mg_verdict mg_engine_policy(struct mg_engine *engine, const struct mg_policy_request *request);
+
+/* Whoever may wait for an answer embeds this; zeroed but for `done`, which is called once, from mg_engine_pump(). */
+struct mg_policy_waiter {
+	void (*done)(struct mg_policy_waiter *waiter, const struct mg_verdict *verdict);
+	struct mg_policy_waiter *next; /* the engine's, like all below */
+	struct mg_session *session;    /* not NULL while it waits */
+	int64_t deadline_us;
+};
+
+/* What to answer; or, where that depends on DNS, MG_ACTION_NONE: `done` tells it later, after at most
+ * MG_ENGINE_POLICY_WAIT_MS. One thread (the loop's) calls this, cancel and pump. */
+struct mg_verdict mg_engine_policy(
+	struct mg_engine *engine, const struct mg_policy_request *request, struct mg_policy_waiter *waiter);
+/* It is not told any more; one that does not wait is fine. */
+void mg_engine_policy_cancel(struct mg_engine *engine, struct mg_policy_waiter *waiter);
+/* Carries on what policy began and answers have come for. After `wake`, and once a second. */
+void mg_engine_pump(struct mg_engine *engine, int64_t now_us);
 
 #endif

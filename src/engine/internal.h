@@ -3,6 +3,7 @@
 #define MG_ENGINE_INTERNAL_H
 
 #include <pthread.h>
+#include <sys/queue.h>
 
 #include "base/hash.h"
 #include "engine/transaction.h"
@@ -27,6 +28,13 @@ struct mg_session {
 	struct mg_txn *open;    /* the milter's MAIL */
 	struct mg_txn *waiting; /* policy's, adopted by no MAIL so far */
 
+	/* Begun at connect for the first message; touched by the milter's own events only, which come one at a time. */
+	struct mg_evaluation *evaluation;
+
+	struct mg_policy_waiter *waiter; /* the loop's thread: the request whose answer waits for `waiting`'s checks */
+	TAILQ_ENTRY(mg_session) ready;   /* engine->lock: answers came for `waiting`'s checks */
+	bool is_ready;                   /* engine->lock: it is in that queue */
+
 	/* Of `waiting`, for those who walk the table with the engine's lock only. */
 	_Atomic bool has_waiting;
 	_Atomic bool is_parting;    /* its smtpd process has gone on to another client, or said goodbye in the log */
@@ -41,7 +49,12 @@ struct mg_engine {
 	struct mg_session *table, *pids; /* by key; by the smtpd process of a waiting transaction */
 	const struct mg_conf *conf;
 	const struct mg_domains *domains;
+	TAILQ_HEAD(, mg_session) ready;
+	struct mg_policy_waiter *waiters; /* the loop's thread */
 	struct mg_counters *counters;
+	const struct mg_lookup_source *dns; /* NULL: senders are not checked */
+	struct mg_dnsbl_zones *zones;
+	void (*wake)(void *);
 	bool (*put)(void *, struct mg_record *);
 	void *context;
 	_Atomic size_t sessions, milter_sessions, transactions;
@@ -57,6 +70,10 @@ void mg_session_key(char key[MG_SESSION_KEY], const struct mg_client *client);
 
 /* A transaction under the engine's present snapshots, with the session's facts. Session locked. */
 struct mg_txn *mg_session_begin(struct mg_session *session);
+
+/* A new evaluation of this session's client under the engine's present snapshots; NULL: nothing is to be checked, or no
+ * memory. `is_pumped`: answers make the session ready for mg_engine_pump(). Not locked. */
+struct mg_evaluation *mg_session_evaluate(struct mg_session *session, bool is_pumped);
 
 /* Sets session->waiting and what is told of it. Session locked. */
 void mg_session_set_waiting(struct mg_session *session, struct mg_txn *txn);

@@ -1,6 +1,6 @@
 /* Where a policy request belongs. With the milter on the same connection: to its open MAIL when sender and instance
  * agree; else it waits for the MAIL to come. Without: to the policy-only transaction of its instance. */
-#include "engine/internal.h"
+#include "engine/policy_checks.h"
 
 #include <stdio.h>
 
@@ -89,7 +89,7 @@ static struct mg_txn *belongs_to(
 
 /* Notes the request; ended_out[0] is a transaction it shows to be over, ended_out[1] the one it ends itself. */
 static void take(struct mg_session *session, const struct mg_policy_request *request, int64_t start_us,
-	struct mg_record *ended_out[2])
+	struct mg_record *ended_out[2], struct mg_verdict *verdict)
 {
 	struct mg_txn *txn = belongs_to(session, request, &ended_out[0]);
 
@@ -98,18 +98,24 @@ static void take(struct mg_session *session, const struct mg_policy_request *req
 	note_request(txn, request);
 	if (request->stage == MG_POLICY_RCPT)
 		note_recipient(txn, request);
+	if (txn == session->waiting) {
+		mg_policy_checks_begin(session, txn, request);
+		if (request->stage != MG_POLICY_MAIL)
+			mg_policy_checks_decide(txn, verdict);
+	}
 	txn->record->latency_us += mg_mono_us() - start_us;
 	session->touched_us = txn->touched_us;
 	if (txn != session->waiting)
 		return;
 	mg_session_set_waiting(session, txn);
-	if (request->stage == MG_POLICY_END && session->milters == 0) {
+	if (request->stage == MG_POLICY_END && session->milters == 0 && verdict->action == MG_ACTION_ACCEPT) {
 		ended_out[1] = mg_session_finish(session, &txn, MG_END_POLICY);
 		mg_session_set_waiting(session, NULL);
 	}
 }
 
-struct mg_verdict mg_engine_policy(struct mg_engine *engine, const struct mg_policy_request *request)
+struct mg_verdict mg_engine_policy(
+	struct mg_engine *engine, const struct mg_policy_request *request, struct mg_policy_waiter *waiter)
 {
 	struct mg_verdict verdict = { .action = MG_ACTION_ACCEPT };
 	int64_t start_us = mg_mono_us();
@@ -133,8 +139,10 @@ struct mg_verdict mg_engine_policy(struct mg_engine *engine, const struct mg_pol
 	pthread_mutex_lock(&session->lock);
 	mg_session_learn(&session->name, request->client.name);
 	mg_session_learn(&session->server_port, request->client.server_port);
-	take(session, request, start_us, ended);
+	take(session, request, start_us, ended, &verdict);
 	pthread_mutex_unlock(&session->lock);
+	if (verdict.action == MG_ACTION_NONE && !mg_policy_checks_wait(session, waiter))
+		verdict.action = MG_ACTION_ACCEPT;
 	mg_session_release(session, false);
 	mg_engine_deliver(engine, ended[0]);
 	mg_engine_deliver(engine, ended[1]);

@@ -20,6 +20,9 @@ struct mg_session *mg_session_open(struct mg_engine *engine, const struct mg_cli
 	mg_session_learn(&session->name, client->name);
 	mg_session_learn(&session->server_port, client->server_port);
 	pthread_mutex_unlock(&session->lock);
+	session->evaluation = mg_session_evaluate(session, false);
+	if (session->evaluation != NULL)
+		mg_evaluation_step(session->evaluation); /* the client's name and listings are asked for now */
 	return session;
 }
 
@@ -37,6 +40,7 @@ void mg_session_close(struct mg_session **session)
 	waiting = mg_session_finish(closing, &closing->waiting, MG_END_POLICY);
 	mg_session_set_waiting(closing, NULL);
 	pthread_mutex_unlock(&closing->lock);
+	mg_evaluation_free(&closing->evaluation);
 	mg_session_release(closing, true);
 	*session = NULL;
 	mg_engine_deliver(engine, waiting);
@@ -48,6 +52,10 @@ void mg_session_helo(struct mg_session *session, struct mg_str helo)
 	pthread_mutex_lock(&session->lock);
 	mg_session_learn(&session->helo, helo);
 	pthread_mutex_unlock(&session->lock);
+	if (session->evaluation != NULL) {
+		mg_evaluation_helo(session->evaluation, helo);
+		mg_evaluation_step(session->evaluation);
+	}
 }
 
 void mg_session_tls(struct mg_session *session, struct mg_str version)
@@ -69,6 +77,41 @@ static struct mg_record *adopt(struct mg_session *session, struct mg_str sender)
 		ended = mg_session_finish(session, &waiting, MG_END_POLICY);
 	mg_session_set_waiting(session, NULL);
 	return ended;
+}
+
+/* The open transaction's checks; only the milter's own events, which come one at a time, touch them. */
+static struct mg_evaluation *checks_of(const struct mg_session *session)
+{
+	return session->open == NULL ? NULL : session->open->evaluation;
+}
+
+static void step(struct mg_session *session)
+{
+	if (checks_of(session) != NULL)
+		mg_evaluation_step(checks_of(session));
+}
+
+/* What was begun at connect goes with the session's first message; later ones begin anew, with the answers still in the
+ * cache. Who logged in is not checked. */
+static void begin_checks(struct mg_session *session, struct mg_str sender)
+{
+	struct mg_txn *txn = session->open;
+
+	if (txn == NULL)
+		return;
+	if (txn->record->user[0] != '\0') {
+		mg_evaluation_free(&session->evaluation);
+		return;
+	}
+	if (session->evaluation == NULL && (session->evaluation = mg_session_evaluate(session, false)) != NULL)
+		mg_evaluation_helo(session->evaluation, mg_session_fact(session->helo));
+	if (session->evaluation == NULL)
+		return;
+	mg_evaluation_free(&txn->evaluation); /* policy's, of a message adopted */
+	txn->evaluation = session->evaluation;
+	session->evaluation = NULL;
+	mg_evaluation_mail(txn->evaluation, sender);
+	mg_evaluation_step(txn->evaluation);
 }
 
 void mg_session_mail(struct mg_session *session, struct mg_str sender, struct mg_str user, struct mg_str auth_type)
@@ -96,6 +139,7 @@ void mg_session_mail(struct mg_session *session, struct mg_str sender, struct mg
 	pthread_mutex_unlock(&session->lock);
 	mg_engine_deliver(session->engine, before);
 	mg_engine_deliver(session->engine, waited);
+	begin_checks(session, sender);
 }
 
 struct mg_verdict mg_session_rcpt(struct mg_session *session, const struct mg_rcpt_facts *facts)
@@ -109,31 +153,55 @@ struct mg_verdict mg_session_rcpt(struct mg_session *session, const struct mg_rc
 		session->open->record->latency_us += mg_mono_us() - start_us;
 	}
 	pthread_mutex_unlock(&session->lock);
+	step(session);
 	return verdict;
 }
 
 /* The name our own fields carry: as configured, else Postfix's. */
-static struct mg_str own_id(const struct mg_txn *txn)
+static const char *own_id(const struct mg_txn *txn)
 {
 	const char *configured = txn->conf->authserv_id;
 
-	return mg_str_z(configured[0] != '\0' ? configured : mg_domains_hostname(txn->domains));
+	return configured[0] != '\0' ? configured : mg_domains_hostname(txn->domains);
 }
 
 void mg_session_header(struct mg_session *session, struct mg_str name, struct mg_str value)
 {
 	pthread_mutex_lock(&session->lock);
 	if (session->open != NULL)
-		mg_txn_header(session->open, name, value, own_id(session->open));
+		mg_txn_header(session->open, name, value, mg_str_z(own_id(session->open)));
 	pthread_mutex_unlock(&session->lock);
+	if (checks_of(session) != NULL)
+		mg_evaluation_field(checks_of(session), name, value);
 }
 
-void mg_session_body(struct mg_session *session, size_t bytes)
+void mg_session_header_end(struct mg_session *session)
+{
+	if (checks_of(session) != NULL)
+		mg_evaluation_header_end(checks_of(session));
+	step(session);
+}
+
+void mg_session_body(struct mg_session *session, struct mg_str chunk)
 {
 	pthread_mutex_lock(&session->lock);
 	if (session->open != NULL)
-		session->open->record->size_bytes += bytes;
+		session->open->record->size_bytes += chunk.n;
 	pthread_mutex_unlock(&session->lock);
+	if (checks_of(session) != NULL)
+		mg_evaluation_body(checks_of(session), chunk);
+}
+
+/* Waits without the session's lock: policy may ask about other things meanwhile. */
+static void finish_checks(struct mg_session *session)
+{
+	struct mg_evaluation *checks = checks_of(session);
+
+	if (checks == NULL)
+		return;
+	mg_evaluation_body_end(checks);
+	mg_evaluation_restart_clock(checks);
+	mg_evaluation_finish(checks);
 }
 
 void mg_session_verdict(struct mg_session *session, struct mg_str queue_id, struct mg_verdict *verdict_out)
@@ -141,15 +209,15 @@ void mg_session_verdict(struct mg_session *session, struct mg_str queue_id, stru
 	int64_t start_us = mg_mono_us();
 
 	*verdict_out = (struct mg_verdict){ .action = MG_ACTION_ACCEPT };
+	finish_checks(session);
 	pthread_mutex_lock(&session->lock);
 	if (session->open != NULL) {
 		struct mg_record *record = session->open->record;
 
 		if (record->queue_id[0] == '\0')
 			record->queue_id = mg_record_text(record, queue_id);
-		record->action = session->open->conf->mode == MG_MODE_OBSERVE ? MG_ACTION_OBSERVE : MG_ACTION_ACCEPT;
-		if (session->open->conf->auth.add_header && record->action == MG_ACTION_ACCEPT)
-			mg_txn_edits(session->open, verdict_out);
+		mg_txn_judge(session->open);
+		mg_txn_verdict(session->open, own_id(session->open), verdict_out);
 		record->latency_us += mg_mono_us() - start_us;
 	}
 	pthread_mutex_unlock(&session->lock);

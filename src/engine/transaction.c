@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/results_field.h"
 #include "base/clock.h"
 #include "mail/address.h"
 #include "mail/auth_results.h"
@@ -58,12 +59,12 @@ void mg_txn_user(struct mg_txn *txn, struct mg_str user, struct mg_str auth_type
 
 void mg_txn_asked(struct mg_txn *txn, struct mg_str address)
 {
-	if (mg_record_find_recipient(txn->record, address) == NULL) {
-		struct mg_recipient *recipient = mg_record_add_recipient(txn->record, address);
-
-		if (recipient != NULL)
-			recipient->time_us = mg_wall_us();
-	}
+	txn->asked = mg_record_find_recipient(txn->record, address);
+	if (txn->asked != NULL)
+		return;
+	txn->asked = mg_record_add_recipient(txn->record, address);
+	if (txn->asked != NULL)
+		txn->asked->time_us = mg_wall_us();
 }
 
 /* "5.7.1" and nothing behind it: that is how Postfix tells a milter of a refusal. An accepted recipient of a virtual
@@ -137,15 +138,10 @@ void mg_txn_rcpt(struct mg_txn *txn, const struct mg_rcpt_facts *facts)
 
 static void note_from(struct mg_txn *txn, struct mg_str value)
 {
-	struct mg_str domain = mg_from_field_domain(value);
-	char lower[256];
-
-	if (++txn->from_fields > 1 || !mg_str_copy(lower, sizeof lower, domain)) {
-		txn->record->from_domain = ""; /* no one author domain */
-		return;
-	}
-	mg_lower(lower);
-	txn->record->from_domain = mg_record_text(txn->record, mg_str_z(lower));
+	mg_author_field(&txn->author, value);
+	txn->record->from_domain = txn->author.state == MG_AUTHOR_SOUND
+					   ? mg_record_text(txn->record, mg_str_z(txn->author.domain[0]))
+					   : ""; /* no one author domain */
 }
 
 static bool make_room_for_edit(struct mg_txn *txn)
@@ -187,19 +183,6 @@ void mg_txn_header(struct mg_txn *txn, struct mg_str name, struct mg_str value, 
 	}
 }
 
-/* Deleting a field moves those behind it up, so the last goes first. */
-void mg_txn_edits(struct mg_txn *txn, struct mg_verdict *verdict)
-{
-	for (size_t i = 0, last = txn->edit_count; i + 1 < last; i++, last--) {
-		struct mg_edit first = txn->edits[i];
-
-		txn->edits[i] = txn->edits[last - 1];
-		txn->edits[last - 1] = first;
-	}
-	verdict->edits = txn->edits;
-	verdict->edit_count = txn->edit_count;
-}
-
 static enum mg_relay_class relay_class(const struct mg_txn *txn)
 {
 	const struct mg_record *record = txn->record;
@@ -215,12 +198,146 @@ static enum mg_relay_class relay_class(const struct mg_txn *txn)
 	return txn->wants_unknown ? MG_RELAY_NONE : MG_RELAY_INBOUND;
 }
 
+bool mg_txn_is_exempt(const struct mg_txn *txn)
+{
+	enum mg_relay_class class = relay_class(txn);
+
+	return class == MG_RELAY_AUTHENTICATED || class == MG_RELAY_LOCAL || class == MG_RELAY_TRUSTED;
+}
+
+/* ---- what the checks found, and what is answered ---- */
+
 static const char *joined(struct mg_record *record, const char *first, const char *glue, const char *second)
 {
 	char text[256];
 
 	snprintf(text, sizeof text, "%s%s%s", first, glue, second);
 	return mg_record_text(record, mg_str_z(text));
+}
+
+static void count_results(
+	const struct mg_auth_result *result, const struct mg_evaluation *evaluation, struct mg_counters *counters)
+{
+	const struct mg_dmarc_output *dmarc = mg_evaluation_dmarc(evaluation);
+	const enum mg_result words[MG_METHODS] = { result->iprev, result->spf, result->dkim, result->arc,
+		result->dmarc };
+
+	for (int i = 0; i < MG_METHODS; i++)
+		atomic_fetch_add(&counters->auth[i][words[i]], 1);
+	if (dmarc != NULL && dmarc->rfc7489[0] != '\0')
+		atomic_fetch_add(&counters->dmarc_rfc7489, 1);
+	if (mg_evaluation_arc_overrides(evaluation))
+		atomic_fetch_add(&counters->arc_overrides, 1);
+}
+
+static void note_results(struct mg_txn *txn, struct mg_counters *counters)
+{
+	struct mg_record *record = txn->record;
+	struct mg_auth_result result;
+	struct mg_buf report;
+
+	result = mg_evaluation_result(txn->evaluation);
+	record->auth[MG_METHOD_IPREV] = mg_result_name(result.iprev);
+	record->auth[MG_METHOD_SPF] = mg_result_name(result.spf);
+	record->auth[MG_METHOD_DKIM] = mg_result_name(result.dkim);
+	record->auth[MG_METHOD_ARC] = mg_result_name(result.arc);
+	record->auth[MG_METHOD_DMARC] = mg_result_name(result.dmarc);
+	count_results(&result, txn->evaluation, counters);
+	mg_buf_init(&report, MG_RESULTS_FIELD);
+	mg_results_field(&report, txn->evaluation, "mailguard", "\n");
+	record->auth_report = mg_record_text(record, mg_buf_str(&report));
+	mg_buf_fini(&report);
+}
+
+void mg_txn_judge(struct mg_txn *txn)
+{
+	if (txn->evaluation == NULL || txn->is_judged || mg_txn_is_exempt(txn))
+		return;
+	mg_enforce(txn->evaluation, txn->conf, txn->record, &txn->judgement);
+	txn->is_judged = true;
+}
+
+/* Deleting a field moves those behind it up, so the last goes first; ours comes on top when they are gone. */
+static void collect_edits(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict)
+{
+	struct mg_buf field;
+
+	for (size_t i = 0, last = txn->edit_count; i + 1 < last; i++, last--) {
+		struct mg_edit first = txn->edits[i];
+
+		txn->edits[i] = txn->edits[last - 1];
+		txn->edits[last - 1] = first;
+	}
+	if (txn->evaluation != NULL && own_id[0] != '\0' && make_room_for_edit(txn)) {
+		mg_buf_init(&field, MG_RESULTS_FIELD);
+		mg_results_field(&field, txn->evaluation, own_id, "\n\t");
+		txn->edits[txn->edit_count++] = (struct mg_edit){ "Authentication-Results", 0,
+			mg_arena_text(&txn->record->arena, mg_buf_str(&field), MG_RESULTS_FIELD) };
+		mg_buf_fini(&field);
+	}
+	verdict->edits = txn->edits;
+	verdict->edit_count = txn->edit_count;
+}
+
+/* Puts the judgement into the record and the verdict; in mode "observe" only into the record. */
+static void pass_judgement(struct mg_txn *txn, struct mg_verdict *verdict)
+{
+	const struct mg_judgement *judgement = &txn->judgement;
+	struct mg_record *record = txn->record;
+
+	if (!txn->is_judged || judgement->action == MG_ACTION_ACCEPT)
+		return;
+	record->text = judgement->text;
+	record->rule = judgement->rule;
+	record->code = joined(record, judgement->action == MG_ACTION_QUARANTINE ? "" : judgement->code,
+		judgement->dsn[0] == '\0' ? "" : " ", judgement->dsn);
+	if (txn->conf->mode == MG_MODE_OBSERVE) {
+		record->would = judgement->action;
+		return;
+	}
+	record->action = judgement->action;
+	verdict->action = judgement->action;
+	verdict->code = judgement->code;
+	verdict->dsn = judgement->dsn;
+	verdict->text = judgement->text;
+}
+
+void mg_txn_verdict(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict)
+{
+	txn->record->action = txn->conf->mode == MG_MODE_OBSERVE ? MG_ACTION_OBSERVE : MG_ACTION_ACCEPT;
+	pass_judgement(txn, verdict);
+	if (txn->conf->auth.add_header &&
+		(verdict->action == MG_ACTION_ACCEPT || verdict->action == MG_ACTION_QUARANTINE) &&
+		txn->conf->mode != MG_MODE_OBSERVE)
+		collect_edits(txn, own_id, verdict);
+}
+
+void mg_txn_policy_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
+{
+	struct mg_recipient *recipient = txn->asked;
+
+	pass_judgement(txn, verdict);
+	if (recipient == NULL || (verdict->action != MG_ACTION_REJECT && verdict->action != MG_ACTION_TEMPFAIL))
+		return;
+	recipient->verdict = verdict->action;
+	recipient->code = verdict->code;
+	recipient->dsn = verdict->dsn;
+	recipient->reply = verdict->text;
+}
+
+/* In mode "observe" policy did not wait for the checks; by now they may be done. */
+void mg_txn_conclude(struct mg_txn *txn, struct mg_counters *counters)
+{
+	struct mg_verdict withheld = { .action = MG_ACTION_ACCEPT };
+
+	if (txn->evaluation == NULL)
+		return;
+	if (!txn->record->by_milter && txn->conf->mode == MG_MODE_OBSERVE &&
+		mg_evaluation_step(txn->evaluation) == MG_STEP_DONE) {
+		mg_txn_judge(txn);
+		pass_judgement(txn, &withheld);
+	}
+	note_results(txn, counters);
 }
 
 /* The refusal that decides: the last one for good, or the last one. */
@@ -257,11 +374,15 @@ static void settle(struct mg_txn *txn, enum mg_end how)
 	refusal = deciding_refusal(record, &accepted);
 	if (how == MG_END_YES && record->action != MG_ACTION_NONE)
 		return;
-	if (accepted == 0 && refusal != NULL) {
+	if (accepted == 0 && refusal != NULL && txn->is_judged && refusal->reply == txn->judgement.text) {
+		record->action = refusal->verdict; /* ours; the rest was noted when it was spoken */
+	} else if (accepted == 0 && refusal != NULL) {
 		record->action = refusal->verdict;
 		record->code = joined(record, refusal->code, refusal->code[0] == '\0' ? "" : " ", refusal->dsn);
 		record->text = refusal->reply;
 		record->rule = joined(record, "postfix:", "", refusal->dsn);
+	} else if (how == MG_END_POLICY && record->action == MG_ACTION_QUARANTINE) {
+		return; /* policy said hold */
 	} else if (how == MG_END_POLICY) {
 		record->action = txn->conf->mode == MG_MODE_OBSERVE ? MG_ACTION_OBSERVE : MG_ACTION_ACCEPT;
 	} else {
@@ -280,6 +401,7 @@ struct mg_record *mg_txn_end(struct mg_txn **txn, enum mg_end how)
 		settle(*txn, how);
 		record->relay = relay_class(*txn);
 	}
+	mg_evaluation_free(&(*txn)->evaluation);
 	mg_conf_unref(&(*txn)->conf);
 	mg_domains_unref(&(*txn)->domains);
 	*txn = NULL; /* it lies in the record */

@@ -4,6 +4,8 @@
 #ifndef MG_ENGINE_TRANSACTION_H
 #define MG_ENGINE_TRANSACTION_H
 
+#include "auth/evaluation.h"
+#include "engine/enforce.h"
 #include "engine/engine.h"
 
 enum { MG_INSTANCE_TEXT = 64 };
@@ -25,9 +27,13 @@ struct mg_txn {
 	bool is_simulated;                /* not from SMTP: sendmail(1), a bounce */
 	bool wants_foreign;               /* some recipient is not ours, accepted or refused */
 	bool wants_unknown;               /* some recipient's domain could not be told */
-	unsigned from_fields;
-	unsigned results_fields; /* Authentication-Results fields so far */
-	struct mg_edit *edits;   /* deletions, in the order the fields came */
+	struct mg_author author;
+	struct mg_evaluation *evaluation; /* of the sender; NULL: not checked */
+	struct mg_judgement judgement;    /* what its results ask for; not where the client is exempt */
+	bool is_judged;
+	struct mg_recipient *asked; /* the recipient policy last asked about, or NULL */
+	unsigned results_fields;    /* Authentication-Results fields so far */
+	struct mg_edit *edits;      /* deletions, in the order the fields came */
 	size_t edit_count, edit_room;
 };
 
@@ -46,8 +52,20 @@ void mg_txn_rcpt(struct mg_txn *txn, const struct mg_rcpt_facts *facts);
 
 void mg_txn_header(struct mg_txn *txn, struct mg_str name, struct mg_str value, struct mg_str own_id);
 
-/* The header edits at end-of-message. */
-void mg_txn_edits(struct mg_txn *txn, struct mg_verdict *verdict);
+/* Whether what the checks found may count against this client: not those that logged in, are local or trusted. */
+bool mg_txn_is_exempt(const struct mg_txn *txn);
+
+/* Once the evaluation is done: the judgement. */
+void mg_txn_judge(struct mg_txn *txn);
+
+/* The answer at end-of-message, with its header edits. `own_id` is the name our fields carry. */
+void mg_txn_verdict(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict);
+
+/* The answer to policy about the recipient last asked about. */
+void mg_txn_policy_verdict(struct mg_txn *txn, struct mg_verdict *verdict);
+
+/* Before the end: notes and counts the evaluation's results, as far as they stand. */
+void mg_txn_conclude(struct mg_txn *txn, struct mg_counters *counters);
 
 /* Closes the record and hands it over; NULL when there was no transaction to speak of (no RCPT). The txn is freed. */
 struct mg_record *mg_txn_end(struct mg_txn **txn, enum mg_end how);

@@ -6,7 +6,8 @@
 
 #include "journal/record.h"
 
-enum { MG_EDITS_MAX = 65536 }; /* more fields than Postfix lets through */
+enum { MG_EDITS_MAX = 65536 };      /* more fields than Postfix lets through */
+enum { MG_EDIT_BYTES = 16 * 1024 }; /* of a field we add */
 
 /* One change of a header field: deletions name the field and which of its occurrences (1 is the first). */
 struct mg_edit {

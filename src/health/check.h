@@ -8,6 +8,7 @@
 #define MG_HEALTH_CHECK_H
 
 #include "conf/conf.h"
+#include "dns/resolver.h"
 #include "engine/counters.h"
 #include "health/finding.h"
 #include "journal/journal.h"
@@ -24,6 +25,7 @@ struct mg_figures {
 	struct mg_log_reader_stats log;
 	unsigned milter_sessions, milter_capped, policy_connections;
 	struct mg_counters *counters;
+	struct mg_resolver_stats dns;
 	int64_t loop_lag_us; /* the longest the main loop kept a timer waiting in the last minute */
 	uint64_t rss_bytes;
 	int64_t worker_started_us; /* wall */

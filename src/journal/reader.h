@@ -33,7 +33,8 @@ bool mg_query_row(struct mg_query *query, sqlite3_stmt *stmt); /* steps; false a
 	"t.seq,t.id,t.time_us,t.queue_id,t.client_ip,t.client_name,t.helo,t.user,t.sender,t.from_domain,"              \
 	"t.size_bytes,t.iprev,t.spf,t.dkim,t.arc,t.dmarc,t.relay,t.action,t.would,t.code,t.text,t.rule,"               \
 	"t.latency_us,t.connect_us,t.end_us,t.message_id,t.service,t.by_milter,t.by_policy,t.is_degraded,"             \
-	"t.left_out,t.life,t.tls,t.server_port,t.log_seen,(SELECT p.id FROM txn p WHERE p.seq=t.parent)"
+	"t.left_out,t.life,t.tls,t.server_port,t.log_seen,(SELECT p.id FROM txn p WHERE p.seq=t.parent),"              \
+	"t.auth_report"
 
 /* A new reference, NULL when reading failed. `stmt` stands on a row of those columns. */
 json_t *mg_txn_json(struct mg_query *query, sqlite3_stmt *stmt);

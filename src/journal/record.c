@@ -67,6 +67,7 @@ struct mg_record *mg_record_new(int64_t now_wall_us, unsigned serial)
 	record->code = record->text = record->rule = "";
 	for (size_t i = 0; i < MG_METHODS; i++)
 		record->auth[i] = "";
+	record->auth_report = "";
 	record->arena = arena;
 	return record;
 }

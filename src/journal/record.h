@@ -95,6 +95,7 @@ struct mg_record {
 	const char *tls;         /* "TLSv1.3" or "" */
 	uint64_t size_bytes;
 	const char *auth[MG_METHODS]; /* result words */
+	const char *auth_report;      /* a first line, then a method a line as an A-R field has it; "" not checked */
 	enum mg_relay_class relay;
 
 	enum mg_action action, would;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 static const size_t texts[] = {
 	offsetof(struct mg_record, queue_id),
@@ -26,6 +26,7 @@ static const size_t texts[] = {
 	offsetof(struct mg_record, auth[MG_METHOD_DKIM]),
 	offsetof(struct mg_record, auth[MG_METHOD_ARC]),
 	offsetof(struct mg_record, auth[MG_METHOD_DMARC]),
+	offsetof(struct mg_record, auth_report),
 	offsetof(struct mg_record, code),
 	offsetof(struct mg_record, text),
 	offsetof(struct mg_record, rule),

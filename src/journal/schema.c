@@ -44,7 +44,9 @@ static const char schema_1[] =
 	" sender TEXT, relay TEXT, verb TEXT, stage TEXT, code TEXT, dsn TEXT, status TEXT, reply TEXT,"
 	" other_id TEXT, mailbox TEXT, service TEXT, number INTEGER, delay REAL, delays TEXT);";
 
-static const char *const migrations[] = { schema_1 }; /* [n]: from version n to n + 1 */
+static const char schema_2[] = "ALTER TABLE txn ADD COLUMN auth_report TEXT NOT NULL DEFAULT '';";
+
+static const char *const migrations[] = { schema_1, schema_2 }; /* [n]: from version n to n + 1 */
 
 #define HEAD                                                                                                           \
 	"SELECT seq,life,time_us,end_us,first_line_us,last_line_us,waits_us,is_shown,log_seen,recipient_count,"        \
@@ -54,7 +56,7 @@ static const char *const migrations[] = { schema_1 }; /* [n]: from version n to 
 	"time_us=?,end_us=?,left_out=?,action=?,smtpd_pid=?,client_port=?,sender_key=?,message_key=?,size_bytes=?,"    \
 	"client_ip=?,id=?,connect_us=?,by_milter=?,by_policy=?,server_port=?,client_name=?,helo=?,user=?,sender=?,"    \
 	"from_domain=?,message_id=coalesce(?,message_id),tls=?,iprev=?,spf=?,dkim=?,arc=?,dmarc=?,relay=?,would=?,"    \
-	"code=?,text=?,rule=?,latency_us=?,is_degraded=?"
+	"code=?,text=?,rule=?,latency_us=?,is_degraded=?,auth_report=?"
 
 static const char *const statements[MG_STMTS] = {
 	[MG_STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -65,10 +67,10 @@ static const char *const statements[MG_STMTS] = {
 		"INSERT INTO txn(time_us,end_us,left_out,action,smtpd_pid,client_port,sender_key,message_key,"
 		"size_bytes,client_ip,id,connect_us,by_milter,by_policy,server_port,client_name,helo,user,sender,"
 		"from_domain,message_id,tls,iprev,spf,dkim,arc,dmarc,relay,would,code,text,rule,latency_us,"
-		"is_degraded,life,first_line_us,last_line_us,waits_us,is_shown,log_seen,recipient_count,parent,"
+		"is_degraded,auth_report,life,first_line_us,last_line_us,waits_us,is_shown,log_seen,recipient_count,parent,"
 		"is_refusal,queue_id,service) "
 		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,coalesce(?,''),?,?,?,?,?,?,?,?,?,?,?,?,?,"
-		"?,?,?,?,?,?,?,?,?,?,?)",
+		"?,?,?,?,?,?,?,?,?,?,?,?)",
 	[MG_STMT_OVERLAY] = "UPDATE txn SET " FACTS ",life=?,waits_us=0,is_shown=1,recipient_count=0 WHERE seq=?",
 	[MG_STMT_SAVE] = "UPDATE txn SET life=?,first_line_us=?,last_line_us=?,log_seen=?,recipient_count=?,left_out=?"
 			 " WHERE seq=?",

@@ -42,6 +42,7 @@ static void bind_facts(struct mg_bind *b, const struct mg_record *record, const 
 	mg_bind_z(b, record->rule);
 	mg_bind_int(b, record->latency_us);
 	mg_bind_int(b, record->is_degraded);
+	mg_bind_z(b, record->auth_report);
 }
 
 static void take_facts(struct mg_store *store, const struct mg_record *record, struct mg_head *head)

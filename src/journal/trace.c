@@ -163,21 +163,12 @@ static void tell_data(struct story *story)
 
 static void tell_checks(struct story *story)
 {
-	const json_t *auth = json_object_get(story->txn, "auth");
-	struct mg_buf results;
+	size_t i;
+	json_t *detail;
 
-	mg_buf_init(&results, 512);
-	for (int i = 0; i < MG_METHODS; i++) {
-		const char *method = mg_method_name((enum mg_method)i);
-		const char *result = text_of(auth, method);
-
-		if (result[0] != '\0')
-			mg_buf_addf(&results, "%s%s=%s", results.n > 0 ? " " : "", method, result);
-	}
-	if (results.n > 0)
-		tell(story, number_of(story->txn, "end_time"), "verdict",
-			MG_SAY(N_("where it says it comes from was checked: %1"), mg_buf_z(&results)));
-	mg_buf_fini(&results);
+	json_array_foreach(json_object_get(story->txn, "auth_details"), i, detail)
+		tell(story, number_of(story->txn, "end_time"), "checks",
+			MG_SAY(N_("where it says it comes from was checked: %1"), json_string_value(detail)));
 }
 
 /* The verdict's words, by action and by whether Postfix itself spoke it. Arguments: code, text, rule, would. */

@@ -34,6 +34,7 @@ enum column {
 	SERVER_PORT,
 	LOG_SEEN,
 	PARENT,
+	AUTH_REPORT,
 };
 
 static json_t *text(sqlite3_stmt *stmt, int column)
@@ -138,6 +139,23 @@ static json_t *doors_json(sqlite3_stmt *stmt)
 	return doors;
 }
 
+/* "spf=pass smtp.mailfrom=example.com" ..., one for each method. */
+static json_t *details_json(sqlite3_stmt *stmt)
+{
+	struct mg_str report = mg_column_text(stmt, AUTH_REPORT);
+	json_t *array = json_array();
+
+	mg_str_cut(&report, '\n');
+	while (report.n > 0) {
+		struct mg_str line = mg_str_cut(&report, '\n');
+
+		if (line.n > 0 && line.p[line.n - 1] == ';')
+			line.n--;
+		json_array_append_new(array, mg_json_text(line));
+	}
+	return array;
+}
+
 json_t *mg_txn_json(struct mg_query *query, sqlite3_stmt *stmt)
 {
 	int64_t life = sqlite3_column_int64(stmt, LIFE);
@@ -154,6 +172,7 @@ json_t *mg_txn_json(struct mg_query *query, sqlite3_stmt *stmt)
 	if (txn == NULL)
 		return NULL;
 	json_object_set_new(txn, "parent", text(stmt, PARENT));
+	json_object_set_new(txn, "auth_details", details_json(stmt));
 	json_object_set_new(txn, "message_id", text(stmt, MESSAGE_ID));
 	json_object_set_new(txn, "service", text(stmt, SERVICE));
 	json_object_set_new(txn, "server_port", text(stmt, SERVER_PORT));

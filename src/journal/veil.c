@@ -226,6 +226,8 @@ void mg_veil_record(const struct mg_veil *veil, struct mg_record *record)
 
 	if (!veil->is_on)
 		return;
+	record->auth_report =
+		text_z(hidden_text(mg_str_z(record->auth_report), local_of(mg_str_z(record->sender)), arena));
 	record->text = text_z(hidden_text(mg_str_z(record->text), local_of(mg_str_z(record->sender)), arena));
 	record->sender = text_z(hidden_address(veil, mg_str_z(record->sender), arena));
 	record->user = text_z(hidden_address(veil, mg_str_z(record->user), arena));

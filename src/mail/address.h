@@ -13,8 +13,4 @@ struct mg_str mg_address_bare(struct mg_str path);
 /* What stands behind the last '@', without a final dot; empty for an address without a domain. */
 struct mg_str mg_address_domain(struct mg_str address);
 
-/* The domain of the one author in a From field (RFC 5322 section 3.6.2), skipping comments, quoted strings and display
- * names; empty when the field holds no or more than one domain. */
-struct mg_str mg_from_field_domain(struct mg_str field);
-
 #endif

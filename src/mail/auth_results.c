@@ -1,26 +1,6 @@
 #include "mail/auth_results.h"
 
-/* Skips comments and folding white space (RFC 5322 section 3.2.2). */
-static struct mg_str skip_cfws(struct mg_str s)
-{
-	size_t depth = 0;
-
-	while (s.n > 0) {
-		char c = s.p[0];
-
-		if (c == '(') {
-			depth++;
-		} else if (c == ')' && depth > 0) {
-			depth--;
-		} else if (c == '\\' && depth > 0) {
-			s = mg_str_from(s, 1);
-		} else if (depth == 0 && strchr(" \t\r\n", c) == NULL) {
-			break;
-		}
-		s = mg_str_from(s, 1);
-	}
-	return s;
-}
+#include "mail/cfws.h"
 
 /* Compares a quoted-string's content with `id`, unescaping as it goes. */
 static bool quoted_is(struct mg_str s, struct mg_str id)
@@ -43,7 +23,7 @@ bool mg_auth_results_claims(struct mg_str value, struct mg_str authserv_id)
 {
 	size_t end = 0;
 
-	value = skip_cfws(value);
+	mg_skip_cfws(&value);
 	if (value.n > 0 && value.p[0] == '"')
 		return quoted_is(value, authserv_id);
 	while (end < value.n && strchr(" \t\r\n;(", value.p[end]) == NULL)

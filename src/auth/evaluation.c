@@ -1,0 +1,418 @@
+/* The methods stand side by side; only DMARC waits for SPF and DKIM. What a method needs of memory lies in one arena that goes
+ * with the message. */
+#include "auth/evaluation.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+struct mg_evaluation {
+	struct mg_evaluation_options o;
+	struct mg_arena arena;
+	struct mg_lookup *lookup;
+	struct mg_fields fields;
+	struct mg_body_hashes *hashes;
+	const char *receiver, *helo, *mail_from;
+	int64_t deadline_us;
+	bool has_mail, has_message_end, is_without_message;
+
+	struct mg_iprev *iprev; /* NULL: off, or not begun */
+	struct mg_dnsbl *dnsbl;
+	struct mg_spf *spf, *spf_helo;
+	struct mg_dkim *dkim;
+	struct mg_arc *arc;
+	struct mg_dmarc *dmarc;
+	bool iprev_done, dnsbl_done, spf_done, spf_helo_done, dkim_done, arc_done, dmarc_done;
+};
+
+/* ---- life ---- */
+
+static void begin_client(struct mg_evaluation *e)
+{
+	const struct mg_conf *conf = e->o.conf;
+
+	if (e->o.client.family == MG_IP_NONE)
+		return;
+	if (conf->auth.iprev != MG_LEVEL_OFF)
+		e->iprev = mg_iprev_new(&e->arena, &e->o.client);
+	if (conf->auth.dnsbl_action != MG_LEVEL_OFF && conf->auth.dnsbl_count > 0) {
+		struct mg_dnsbl_zone *zones = mg_arena_take(&e->arena, conf->auth.dnsbl_count * sizeof *zones);
+
+		for (size_t i = 0; zones != NULL && i < conf->auth.dnsbl_count; i++)
+			zones[i] = (struct mg_dnsbl_zone){ conf->auth.dnsbl[i].zone, (int)conf->auth.dnsbl[i].weight };
+		if (zones != NULL)
+			e->dnsbl = mg_dnsbl_new(&e->arena, &e->o.client, zones, conf->auth.dnsbl_count, e->o.zones);
+	}
+}
+
+static struct mg_lookup *new_lookup(const struct mg_evaluation *e)
+{
+	struct mg_lookup_options options = { .source = e->o.source,
+		.questions_max = MG_LOOKUP_QUESTIONS,
+		.deadline_us = INT64_MAX, /* expire() ends it; a session may idle long before its message */
+		.ready = e->o.ready,
+		.context = e->o.context };
+
+	return mg_lookup_new(&options);
+}
+
+struct mg_evaluation *mg_evaluation_new(const struct mg_evaluation_options *options)
+{
+	struct mg_evaluation *e = calloc(1, sizeof *e);
+
+	if (e == NULL)
+		return NULL;
+	e->o = *options;
+	e->o.conf = mg_conf_ref(options->conf);
+	mg_arena_init(&e->arena, MG_EVALUATION_BYTES);
+	mg_fields_init(&e->fields, &e->arena);
+	e->receiver = mg_arena_text(&e->arena, options->receiver, MG_DOMAIN_MAX);
+	e->helo = e->mail_from = "";
+	if ((e->lookup = new_lookup(e)) == NULL) {
+		mg_evaluation_free(&e);
+		return NULL;
+	}
+	mg_evaluation_restart_clock(e);
+	begin_client(e);
+	return e;
+}
+
+void mg_evaluation_free(struct mg_evaluation **evaluation)
+{
+	struct mg_evaluation *ending = *evaluation;
+
+	if (ending == NULL)
+		return;
+	*evaluation = NULL;
+	mg_lookup_free(&ending->lookup);
+	mg_body_hashes_free(&ending->hashes);
+	mg_arena_fini(&ending->arena);
+	mg_conf_unref(&ending->o.conf);
+	free(ending);
+}
+
+void mg_evaluation_restart_clock(struct mg_evaluation *e)
+{
+	e->deadline_us = mg_mono_us() + (int64_t)e->o.conf->auth.time_budget_ms * MG_MS_US;
+}
+
+int64_t mg_evaluation_deadline_us(const struct mg_evaluation *e)
+{
+	return e->deadline_us;
+}
+
+void mg_evaluation_expire(struct mg_evaluation *e)
+{
+	mg_lookup_expire(e->lookup);
+}
+
+struct mg_lookup *mg_evaluation_lookup(struct mg_evaluation *e)
+{
+	return e->lookup;
+}
+
+/* ---- facts ---- */
+
+static struct mg_spf *new_spf(struct mg_evaluation *e, enum mg_spf_scope scope)
+{
+	struct mg_spf_input input = { .ip = e->o.client,
+		.scope = scope,
+		.helo = mg_str_z(e->helo),
+		.mail_from = mg_str_z(scope == MG_SPF_HELO ? "" : e->mail_from),
+		.receiver = mg_str_z(e->receiver),
+		.now_s = e->o.now_s,
+		.wants_explanation = scope == MG_SPF_MFROM };
+
+	return mg_spf_new(&e->arena, &input);
+}
+
+static bool wants_spf(const struct mg_evaluation *e)
+{
+	return (e->o.conf->auth.spf != MG_LEVEL_OFF || e->o.conf->auth.dmarc != MG_LEVEL_OFF) &&
+	       e->o.client.family != MG_IP_NONE;
+}
+
+/* HELO is checked apart from MAIL FROM (RFC 7208 section 2.3) when it names a host; a second HELO replaces the first. */
+void mg_evaluation_helo(struct mg_evaluation *e, struct mg_str helo)
+{
+	char domain[MG_DOMAIN_TEXT];
+
+	if (e->has_mail)
+		return;
+	e->helo = mg_arena_text(&e->arena, helo, MG_DOMAIN_MAX + 2);
+	e->spf_helo = NULL;
+	e->spf_helo_done = false;
+	if (e->o.conf->auth.spf != MG_LEVEL_OFF && wants_spf(e) && mg_domain_ascii(helo, domain) &&
+		mg_domain_labels(mg_str_z(domain)) > 1)
+		e->spf_helo = new_spf(e, MG_SPF_HELO);
+}
+
+/* The author is most often the sender's domain: its policy is asked for before From arrives. */
+static void expect_author(struct mg_evaluation *e, struct mg_str mail_from)
+{
+	size_t at = mg_str_rfind(mail_from, '@');
+	char domain[MG_DOMAIN_TEXT];
+
+	if (e->o.conf->auth.dmarc != MG_LEVEL_OFF && !e->is_without_message && at != SIZE_MAX &&
+		mg_domain_ascii(mg_str_from(mail_from, at + 1), domain) && mg_domain_labels(mg_str_z(domain)) <= 4)
+		mg_dmarc_walk_prefetch(e->lookup, mg_str_z(domain));
+}
+
+void mg_evaluation_mail(struct mg_evaluation *e, struct mg_str mail_from)
+{
+	e->has_mail = true;
+	e->mail_from = mg_arena_text(&e->arena, mail_from, 1024);
+	if (wants_spf(e))
+		e->spf = new_spf(e, MG_SPF_MFROM);
+	expect_author(e, mail_from);
+}
+
+static bool wants_dkim(const struct mg_evaluation *e)
+{
+	return e->o.conf->auth.dkim != MG_LEVEL_OFF || e->o.conf->auth.dmarc != MG_LEVEL_OFF;
+}
+
+static bool wants_arc(const struct mg_evaluation *e)
+{
+	return e->o.conf->auth.arc != MG_LEVEL_OFF || e->o.conf->auth.trusted_sealers.count > 0;
+}
+
+static void begin_message(struct mg_evaluation *e)
+{
+	struct mg_dkim_options options = { .max_signatures = (unsigned)e->o.conf->auth.max_signatures,
+		.now_s = e->o.now_s };
+
+	if (wants_dkim(e))
+		e->dkim = mg_dkim_new(&e->arena, &e->fields, &options);
+	if (wants_arc(e))
+		e->arc = mg_arc_new(&e->arena, &e->fields, e->o.now_s);
+}
+
+void mg_evaluation_field(struct mg_evaluation *e, struct mg_str name, struct mg_str value)
+{
+	if (e->fields.count == 0)
+		begin_message(e);
+	if (!mg_fields_add(&e->fields, name, value))
+		return;
+	if (e->dkim != NULL)
+		mg_dkim_field(e->dkim, e->lookup);
+	if (e->arc != NULL)
+		mg_arc_field(e->arc, e->lookup);
+}
+
+void mg_evaluation_header_end(struct mg_evaluation *e)
+{
+	struct mg_author author;
+
+	if (e->fields.count == 0)
+		begin_message(e);
+	if (e->o.conf->auth.dmarc != MG_LEVEL_OFF) {
+		mg_author_read(&e->fields, &author);
+		e->dmarc = mg_dmarc_new(&e->arena, &author);
+		if (e->dmarc != NULL)
+			mg_dmarc_prefetch(e->dmarc, e->lookup);
+	}
+	e->hashes = mg_body_hashes_new();
+	if (e->hashes == NULL) {
+		e->dkim = NULL;
+		e->arc = NULL;
+		return;
+	}
+	if (e->dkim != NULL)
+		mg_dkim_header_end(e->dkim, e->hashes);
+	if (e->arc != NULL)
+		mg_arc_header_end(e->arc, e->hashes);
+}
+
+void mg_evaluation_body(struct mg_evaluation *e, struct mg_str chunk)
+{
+	if (e->hashes != NULL)
+		mg_body_hashes_add(e->hashes, chunk);
+}
+
+void mg_evaluation_body_end(struct mg_evaluation *e)
+{
+	e->has_message_end = true;
+	if (e->hashes == NULL)
+		return;
+	mg_body_hashes_end(e->hashes);
+	if (e->dkim != NULL)
+		mg_dkim_body_end(e->dkim, e->hashes);
+	if (e->arc != NULL)
+		mg_arc_body_end(e->arc, e->hashes);
+}
+
+void mg_evaluation_no_message(struct mg_evaluation *e)
+{
+	e->is_without_message = true;
+	e->has_message_end = true;
+}
+
+/* ---- going on ---- */
+
+/* SPF of MAIL FROM and every DKIM signature, as DMARC wants them. */
+static struct mg_dmarc_identifier *identifiers_of(const struct mg_evaluation *e, size_t *count_out)
+{
+	size_t signatures = 0;
+	const struct mg_dkim_signature *signature = e->dkim == NULL ? NULL : mg_dkim_signatures(e->dkim, &signatures);
+	struct mg_dmarc_identifier *identifiers =
+		mg_arena_take((struct mg_arena *)&e->arena, (signatures + 1) * sizeof *identifiers);
+	size_t count = 0;
+
+	*count_out = 0;
+	if (identifiers == NULL)
+		return NULL;
+	if (e->spf != NULL && mg_spf_output(e->spf)->domain[0] != '\0')
+		identifiers[count++] = (struct mg_dmarc_identifier){ mg_spf_output(e->spf)->domain, true,
+			mg_spf_output(e->spf)->result };
+	for (size_t i = 0; i < signatures; i++)
+		if (signature[i].domain[0] != '\0')
+			identifiers[count++] =
+				(struct mg_dmarc_identifier){ signature[i].domain, false, signature[i].result };
+	*count_out = count;
+	return identifiers;
+}
+
+static void step_dmarc(struct mg_evaluation *e)
+{
+	size_t count;
+	struct mg_dmarc_identifier *identifiers;
+
+	if (e->dmarc == NULL || e->dmarc_done || (e->spf != NULL && !e->spf_done) || (e->dkim != NULL && !e->dkim_done))
+		return;
+	identifiers = identifiers_of(e, &count);
+	e->dmarc_done = mg_dmarc_step(e->dmarc, e->lookup, identifiers, count) == MG_STEP_DONE;
+}
+
+static bool is_done(const struct mg_evaluation *e)
+{
+	return e->has_message_end && (e->iprev == NULL || e->iprev_done) && (e->dnsbl == NULL || e->dnsbl_done) &&
+	       (e->spf == NULL || e->spf_done) && (e->spf_helo == NULL || e->spf_helo_done) &&
+	       (e->dkim == NULL || e->dkim_done) && (e->arc == NULL || e->arc_done) &&
+	       (e->dmarc == NULL || e->dmarc_done);
+}
+
+enum mg_step mg_evaluation_step(struct mg_evaluation *e)
+{
+	if (e->iprev != NULL && !e->iprev_done)
+		e->iprev_done = mg_iprev_step(e->iprev, e->lookup) == MG_STEP_DONE;
+	if (e->dnsbl != NULL && !e->dnsbl_done)
+		e->dnsbl_done = mg_dnsbl_step(e->dnsbl, e->lookup) == MG_STEP_DONE;
+	if (e->spf_helo != NULL && !e->spf_helo_done)
+		e->spf_helo_done = mg_spf_step(e->spf_helo, e->lookup) == MG_STEP_DONE;
+	if (e->spf != NULL && !e->spf_done)
+		e->spf_done = mg_spf_step(e->spf, e->lookup) == MG_STEP_DONE;
+	if (e->has_message_end && e->dkim != NULL && !e->dkim_done)
+		e->dkim_done = mg_dkim_step(e->dkim, e->lookup) == MG_STEP_DONE;
+	if (e->has_message_end && e->arc != NULL && !e->arc_done)
+		e->arc_done = mg_arc_step(e->arc, e->lookup) == MG_STEP_DONE;
+	if (e->has_message_end)
+		step_dmarc(e);
+	return is_done(e) ? MG_STEP_DONE : MG_STEP_WAIT;
+}
+
+void mg_evaluation_finish(struct mg_evaluation *e)
+{
+	while (mg_evaluation_step(e) == MG_STEP_WAIT)
+		if (mg_lookup_pending(e->lookup) == 0 || !mg_lookup_wait(e->lookup, e->deadline_us)) {
+			mg_evaluation_expire(e);
+			mg_evaluation_step(e);
+			return;
+		}
+}
+
+/* ---- what came of it ---- */
+
+const struct mg_iprev_output *mg_evaluation_iprev(const struct mg_evaluation *e)
+{
+	return e->iprev_done ? mg_iprev_output(e->iprev) : NULL;
+}
+
+const struct mg_spf_output *mg_evaluation_spf(const struct mg_evaluation *e)
+{
+	return e->spf_done && e->o.conf->auth.spf != MG_LEVEL_OFF ? mg_spf_output(e->spf) : NULL;
+}
+
+const struct mg_spf_output *mg_evaluation_spf_helo(const struct mg_evaluation *e)
+{
+	return e->spf_helo_done ? mg_spf_output(e->spf_helo) : NULL;
+}
+
+const struct mg_dnsbl_output *mg_evaluation_dnsbl(const struct mg_evaluation *e)
+{
+	return e->dnsbl_done ? mg_dnsbl_output(e->dnsbl) : NULL;
+}
+
+const struct mg_dkim_signature *mg_evaluation_dkim(const struct mg_evaluation *e, size_t *count_out)
+{
+	*count_out = 0;
+	return e->dkim_done && e->o.conf->auth.dkim != MG_LEVEL_OFF ? mg_dkim_signatures(e->dkim, count_out) : NULL;
+}
+
+const struct mg_arc_output *mg_evaluation_arc(const struct mg_evaluation *e)
+{
+	return e->arc_done && e->o.conf->auth.arc != MG_LEVEL_OFF ? mg_arc_output(e->arc) : NULL;
+}
+
+const struct mg_dmarc_output *mg_evaluation_dmarc(const struct mg_evaluation *e)
+{
+	return e->dmarc_done ? mg_dmarc_output(e->dmarc) : NULL;
+}
+
+struct mg_auth_result mg_evaluation_result(const struct mg_evaluation *e)
+{
+	struct mg_auth_result result = { 0 };
+
+	if (mg_evaluation_iprev(e) != NULL)
+		result.iprev = mg_evaluation_iprev(e)->result;
+	if (mg_evaluation_spf(e) != NULL)
+		result.spf = mg_evaluation_spf(e)->result;
+	if (mg_evaluation_spf_helo(e) != NULL)
+		result.spf_helo = mg_evaluation_spf_helo(e)->result;
+	if (e->dkim_done && e->o.conf->auth.dkim != MG_LEVEL_OFF)
+		result.dkim = mg_dkim_result(e->dkim);
+	if (mg_evaluation_arc(e) != NULL)
+		result.arc = mg_evaluation_arc(e)->result;
+	if (mg_evaluation_dmarc(e) != NULL)
+		result.dmarc = mg_evaluation_dmarc(e)->result;
+	return result;
+}
+
+static bool is_trusted_sealer(const struct mg_conf *conf, const char *sealer)
+{
+	for (size_t i = 0; i < conf->auth.trusted_sealers.count; i++)
+		if (mg_str_eq_nocase(mg_str_z(conf->auth.trusted_sealers.item[i]), mg_str_z(sealer)))
+			return true;
+	return false;
+}
+
+/* Every hand the message went through must be trusted: each could have changed it. The first of them must not have seen DMARC
+ * fail itself. */
+bool mg_evaluation_arc_overrides(const struct mg_evaluation *e)
+{
+	const struct mg_arc_output *arc = e->arc_done ? mg_arc_output(e->arc) : NULL;
+	const struct mg_dmarc_output *dmarc = mg_evaluation_dmarc(e);
+
+	if (arc == NULL || dmarc == NULL || arc->result != MG_RESULT_PASS || arc->instance == 0 ||
+		dmarc->result != MG_RESULT_FAIL)
+		return false;
+	for (unsigned i = 0; i < arc->instance; i++)
+		if (!is_trusted_sealer(e->o.conf, arc->sealer[i]))
+			return false;
+	return mg_str_find_str(arc->results[0], MG_STR("dmarc=fail")) == SIZE_MAX;
+}
+
+const struct mg_ip *mg_evaluation_client(const struct mg_evaluation *e)
+{
+	return &e->o.client;
+}
+
+const char *mg_evaluation_helo_name(const struct mg_evaluation *e)
+{
+	return e->helo;
+}
+
+const char *mg_evaluation_mail_from(const struct mg_evaluation *e)
+{
+	return e->mail_from;
+}

@@ -1,0 +1,197 @@
+/* One pass over the field by the grammar (mailbox-list, group, angle-addr, addr-spec, the obsolete route), which says
+ * whether it is sound. Every domain that stands behind an '@' outside comments and quoted strings is noted on the way,
+ * sound or not. */
+#include "mail/author.h"
+
+#include "mail/cfws.h"
+
+const char *mg_author_state_text(enum mg_author_state state)
+{
+	switch (state) {
+	case MG_AUTHOR_SOUND:
+		return "";
+	case MG_AUTHOR_MISSING:
+		return "the message has no From field";
+	case MG_AUTHOR_REPEATED:
+		return "the message has more than one From field";
+	case MG_AUTHOR_SEVERAL:
+		return "the From field names more than one domain";
+	case MG_AUTHOR_MALFORMED:
+		return "the From field is malformed";
+	}
+	return "";
+}
+
+static void note_domain(struct mg_author *author, struct mg_str text)
+{
+	char ascii[MG_DOMAIN_TEXT];
+
+	if (!mg_domain_ascii(text, ascii))
+		return;
+	for (size_t i = 0; i < author->count; i++)
+		if (mg_str_eq(mg_str_z(author->domain[i]), mg_str_z(ascii)))
+			return;
+	if (author->count == MG_AUTHOR_DOMAINS)
+		author->is_cut = true;
+	else
+		mg_str_copy(author->domain[author->count++], MG_DOMAIN_TEXT, mg_str_z(ascii));
+}
+
+static bool is_special(char c)
+{
+	return strchr("()<>[]:;@\\,\"", c) != NULL || (unsigned char)c < ' ' || c == 0x7f;
+}
+
+/* A run of atext and dots; '.' may stand anywhere in it: what DNS is asked is checked elsewhere. */
+static struct mg_str read_atom(struct mg_str *rest)
+{
+	struct mg_str atom = mg_str_of(rest->p, 0);
+
+	while (atom.n < rest->n && !is_special(rest->p[atom.n]) && rest->p[atom.n] != ' ' && rest->p[atom.n] != '\t')
+		atom.n++;
+	*rest = mg_str_from(*rest, atom.n);
+	return atom;
+}
+
+/* Behind the '@': a domain, noted. */
+static bool read_domain(struct mg_author *author, struct mg_str *rest)
+{
+	char ascii[MG_DOMAIN_TEXT];
+	struct mg_str domain;
+
+	mg_skip_cfws(rest);
+	domain = read_atom(rest);
+	note_domain(author, domain);
+	return mg_domain_ascii(domain, ascii);
+}
+
+/* word *("." word), where CFWS may stand between (obsolete, but sent). */
+static bool read_local_part(struct mg_str *rest)
+{
+	bool has_any = false;
+
+	for (;;) {
+		struct mg_str content;
+
+		mg_skip_cfws(rest);
+		if (!mg_read_quoted(rest, &content) && read_atom(rest).n == 0)
+			return has_any;
+		has_any = true;
+	}
+}
+
+/* "<" [route] local "@" domain ">" */
+static bool read_angle(struct mg_author *author, struct mg_str *rest)
+{
+	bool is_sound = true;
+
+	*rest = mg_str_from(*rest, 1);
+	mg_skip_cfws(rest);
+	while (rest->n > 0 && (rest->p[0] == '@' || rest->p[0] == ',')) { /* a route: "@a,@b:" */
+		is_sound = false;                                         /* nobody sends it in good faith */
+		*rest = mg_str_from(*rest, 1);
+		read_domain(author, rest);
+		mg_skip_cfws(rest);
+		mg_read_token(rest, MG_STR(":"));
+	}
+	is_sound &= read_local_part(rest) && mg_read_token(rest, MG_STR("@")) && read_domain(author, rest);
+	mg_skip_cfws(rest);
+	return mg_read_token(rest, MG_STR(">")) && is_sound;
+}
+
+/* One mailbox: an addr-spec, or a phrase and an angle-addr. The phrase may hold what it should not, '@' included: people's
+ * programs write addresses there unquoted. */
+static bool read_mailbox(struct mg_author *author, struct mg_str *rest)
+{
+	struct mg_author shown = *author; /* domains of the phrase count only when no angle-addr follows */
+	bool has_at = false, is_sound = true;
+
+	for (;;) {
+		struct mg_str content;
+
+		mg_skip_cfws(rest);
+		if (rest->n == 0 || rest->p[0] == ',' || rest->p[0] == ';')
+			break;
+		if (rest->p[0] == '<') {
+			is_sound = read_angle(author, rest);
+			mg_skip_cfws(rest);
+			return is_sound && (rest->n == 0 || rest->p[0] == ',' || rest->p[0] == ';');
+		}
+		if (mg_read_quoted(rest, &content) || read_atom(rest).n > 0) {
+			is_sound &= !has_at;
+		} else if (mg_read_token(rest, MG_STR("@"))) {
+			is_sound &= !has_at && read_domain(&shown, rest);
+			has_at = true;
+		} else {
+			*rest = mg_str_from(*rest, 1);
+			is_sound = false;
+		}
+	}
+	*author = shown;
+	return is_sound && has_at;
+}
+
+/* "Name:" of a group; not the ':' of an address. */
+static bool read_group_name(struct mg_str *rest)
+{
+	struct mg_str ahead = *rest, content;
+
+	do
+		mg_skip_cfws(&ahead);
+	while (mg_read_quoted(&ahead, &content) || read_atom(&ahead).n > 0);
+	if (!mg_read_token(&ahead, MG_STR(":")))
+		return false;
+	*rest = ahead;
+	return true;
+}
+
+static bool read_list(struct mg_author *author, struct mg_str value)
+{
+	bool is_sound = true, in_group = false;
+
+	while (mg_skip_cfws(&value), value.n > 0) {
+		size_t before = value.n;
+
+		if (!in_group && read_group_name(&value)) {
+			in_group = true;
+			continue;
+		}
+		if (in_group && mg_read_token(&value, MG_STR(";"))) {
+			in_group = false;
+			continue;
+		}
+		if (mg_read_token(&value, MG_STR(",")))
+			continue;
+		is_sound &= read_mailbox(author, &value);
+		if (value.n == before) { /* nothing that belongs here */
+			value = mg_str_from(value, 1);
+			is_sound = false;
+		}
+	}
+	return is_sound && !in_group;
+}
+
+static bool has_nul(struct mg_str s)
+{
+	return mg_str_find(s, '\0') != SIZE_MAX;
+}
+
+void mg_author_field(struct mg_author *author, struct mg_str value)
+{
+	bool is_first = author->state == MG_AUTHOR_MISSING, is_sound = read_list(author, value) && !has_nul(value);
+
+	if (!is_first)
+		author->state = MG_AUTHOR_REPEATED;
+	else if (author->count > 1)
+		author->state = MG_AUTHOR_SEVERAL;
+	else
+		author->state = is_sound && author->count == 1 ? MG_AUTHOR_SOUND : MG_AUTHOR_MALFORMED;
+}
+
+void mg_author_read(const struct mg_fields *fields, struct mg_author *author_out)
+{
+	*author_out = (struct mg_author){ 0 };
+	for (size_t i = 0; i < fields->count; i++)
+		if (mg_str_eq_nocase(mg_str_trim(fields->field[i].name), MG_STR("From")))
+			mg_author_field(author_out, fields->field[i].value);
+}
