@@ -58,8 +58,8 @@ enum mg_rc mg_server_list_of(
 {
 	*list_out = (struct mg_server_list){ .count = options->server_count };
 	if (options->server_count > MG_RESOLVER_SERVERS)
-		return mg_err_set(err, MG_ERANGE, "%zu DNS servers are too many: name at most %d", options->server_count,
-			(int)MG_RESOLVER_SERVERS);
+		return mg_err_set(err, MG_ERANGE, "%zu DNS servers are too many: name at most %d",
+			options->server_count, (int)MG_RESOLVER_SERVERS);
 	for (size_t i = 0; i < options->server_count; i++)
 		if (!mg_server_address_parse(mg_str_z(options->servers[i]), &list_out->items[i]))
 			return mg_err_set(err, MG_ESYNTAX,
