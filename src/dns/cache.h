@@ -26,6 +26,9 @@ const struct mg_dns_answer *mg_dns_cache_get(
 void mg_dns_cache_put(struct mg_dns_cache *cache, const struct mg_dns_question *question,
 	const struct mg_dns_answer *answer, int64_t now_us);
 
+/* Another ceiling; what is kept stays as far as it has room. False: no memory, some parts keep their old ceiling. */
+bool mg_dns_cache_resize(struct mg_dns_cache *cache, size_t entries);
+
 struct mg_dns_cache_stats {
 	uint64_t entries, bytes, hits, misses, evicted;
 };

@@ -135,6 +135,8 @@ const struct mg_dns_answer *mg_lookup_get(struct mg_lookup *lookup, struct mg_st
 	return ask(lookup, &question);
 }
 
+/* All of it under the lock: whoever then finds the answer there may free the lookup at once, without asking the source to
+ * cancel. */
 void mg_lookup_answer(struct mg_lookup *lookup, unsigned slot, const struct mg_dns_answer *answer_take)
 {
 	pthread_mutex_lock(&lookup->lock);
@@ -142,9 +144,9 @@ void mg_lookup_answer(struct mg_lookup *lookup, unsigned slot, const struct mg_d
 	lookup->pending--;
 	lookup->arrived++;
 	pthread_cond_signal(&lookup->came);
-	pthread_mutex_unlock(&lookup->lock);
 	if (lookup->o.ready != NULL)
 		lookup->o.ready(lookup->o.context);
+	pthread_mutex_unlock(&lookup->lock);
 }
 
 bool mg_lookup_wait(struct mg_lookup *lookup, int64_t until_us)

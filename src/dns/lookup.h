@@ -39,7 +39,8 @@ struct mg_lookup_options {
 	const struct mg_lookup_source *source; /* outlives the lookup */
 	unsigned questions_max;                /* 1..MG_LOOKUP_QUESTIONS */
 	int64_t deadline_us;                   /* monotonic: for all of them; what is asked later is MG_DNS_BUDGET */
-	/* An answer has come. From any thread, under a lock of the source: may only signal somebody. May be NULL. */
+	/* An answer has come. From any thread, under locks of the source and of the lookup: may only signal somebody, and take
+	 * no lock that is held by whoever calls this header. May be NULL. */
 	void (*ready)(void *context);
 	void *context;
 };
