@@ -1,6 +1,6 @@
 /* crypto.h - the little cryptography that verification needs. OpenSSL is seen only in crypto.c.
  *
- * Public keys once parsed are kept (MG_CRYPTO_KEYS, the oldest go first): parsing one costs more than using it.
+ * Public keys once parsed are kept (MG_CRYPTO_KEYS, the longest unused go first): parsing one costs more than using it.
  *
  * Threads: every call is safe from any; a digest has one owner. */
 #ifndef MG_AUTH_CRYPTO_H
@@ -16,7 +16,10 @@ struct mg_sha256;                      /* heap */
 struct mg_sha256 *mg_sha256_new(void); /* NULL: no memory */
 void mg_sha256_add(struct mg_sha256 *hash, struct mg_str bytes);
 void mg_sha256_end(struct mg_sha256 *hash, unsigned char digest_out[MG_SHA256_BYTES]); /* may be begun anew by add */
-void mg_sha256_free(struct mg_sha256 **hash);                                          /* NULL in it is fine */
+/* `hash` goes on from where `from` is. False: no memory. */
+MG_MUSTCHECK
+bool mg_sha256_copy(struct mg_sha256 *hash, const struct mg_sha256 *from);
+void mg_sha256_free(struct mg_sha256 **hash); /* NULL in it is fine */
 
 /* ---- signatures ---- */
 
@@ -36,6 +39,9 @@ enum mg_verified {
  * *bits_out: the key's size, 0 unknown. */
 enum mg_verified mg_verify(enum mg_key_kind kind, struct mg_str key, const unsigned char digest[MG_SHA256_BYTES],
 	struct mg_str signature, unsigned *bits_out);
+
+/* Lets go of the keys kept. At exit, when no other thread verifies. */
+void mg_crypto_fini(void);
 
 /* Whether two digests are the same, in a time that does not tell where they differ. */
 bool mg_digest_eq(const unsigned char *a, const unsigned char *b, size_t bytes);
