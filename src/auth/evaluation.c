@@ -311,14 +311,21 @@ enum mg_step mg_evaluation_step(struct mg_evaluation *e)
 	return is_done(e) ? MG_STEP_DONE : MG_STEP_WAIT;
 }
 
+/* Answers may come between a step and the look at what is under way: only two idle rounds mean that nothing more will. */
 void mg_evaluation_finish(struct mg_evaluation *e)
 {
-	while (mg_evaluation_step(e) == MG_STEP_WAIT)
-		if (mg_lookup_pending(e->lookup) == 0 || !mg_lookup_wait(e->lookup, e->deadline_us)) {
+	bool was_idle = false;
+
+	while (mg_evaluation_step(e) == MG_STEP_WAIT) {
+		bool is_idle = mg_lookup_pending(e->lookup) == 0;
+
+		if ((is_idle && was_idle) || !mg_lookup_wait(e->lookup, e->deadline_us)) {
 			mg_evaluation_expire(e);
 			mg_evaluation_step(e);
 			return;
 		}
+		was_idle = is_idle;
+	}
 }
 
 /* ---- what came of it ---- */

@@ -29,6 +29,59 @@ static json_t *transactions(const struct mg_counters *counters)
 	return json;
 }
 
+/* {"spf": {"pass": 3, ...}, ...}: every word is there from the start. */
+static json_t *auth_json(const struct mg_counters *counters)
+{
+	json_t *auth = json_object();
+
+	for (int method = 0; method < MG_METHODS; method++) {
+		json_t *words = json_object();
+
+		for (int result = MG_RESULT_NONE; result < MG_RESULTS; result++)
+			json_object_set_new(words, mg_result_name((enum mg_result)result),
+				json_integer((json_int_t)counters->auth[method][result]));
+		json_object_set_new(auth, mg_method_name((enum mg_method)method), words);
+	}
+	json_object_set_new(auth, "dmarc_rfc7489", json_integer((json_int_t)counters->dmarc_rfc7489));
+	json_object_set_new(auth, "arc_overrides", json_integer((json_int_t)counters->arc_overrides));
+	return auth;
+}
+
+static json_t *servers_json(const struct mg_resolver_stats *dns)
+{
+	json_t *servers = json_array();
+
+	for (size_t i = 0; i < dns->server_count; i++) {
+		const struct mg_server_stats *server = &dns->servers[i];
+
+		json_array_append_new(servers,
+			json_pack("{s:s, s:b, s:I, s:I, s:I, s:I}", "address", server->address, "down", server->is_down,
+				"asked", (json_int_t)server->asked, "answered", (json_int_t)server->answered,
+				"timeouts", (json_int_t)server->timeouts, "mean_us", (json_int_t)server->mean_us));
+	}
+	return servers;
+}
+
+static json_t *dns_json(const struct mg_resolver_stats *dns)
+{
+	static const char *const types[] = { "A", "AAAA", "PTR", "MX", "TXT", "other" };
+	static const char *const statuses[] = { "found", "nodata", "nxdomain", "trouble" };
+	json_t *by_type = json_object(), *by_status = json_object(), *by_trouble = json_object();
+
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+		json_object_set_new(by_type, types[i], json_integer((json_int_t)dns->by_type[i]));
+	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
+		json_object_set_new(by_status, statuses[i], json_integer((json_int_t)dns->by_status[i]));
+	for (int i = MG_DNS_TIMEOUT; i < MG_DNS_TROUBLES; i++)
+		json_object_set_new(by_trouble, mg_dns_trouble_name((enum mg_dns_trouble)i),
+			json_integer((json_int_t)dns->by_trouble[i]));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "questions",
+		(json_int_t)dns->questions, "joined", (json_int_t)dns->joined, "cache_hits",
+		(json_int_t)dns->cache.hits, "cache_entries", (json_int_t)dns->cache.entries, "truncated",
+		(json_int_t)dns->truncated, "over_tcp", (json_int_t)dns->over_tcp, "inflight", (int)dns->inflight,
+		"by_type", by_type, "by_status", by_status, "by_trouble", by_trouble, "servers", servers_json(dns));
+}
+
 static json_t *figures_json(const struct mg_figures *figures)
 {
 	const struct mg_counters *counters = figures->counters;
@@ -52,13 +105,14 @@ json_t *mg_control_status(const struct mg_control_options *options)
 
 	options->figures(options->context, &figures);
 	mg_health_wiring(options->health, &wiring);
-	json = json_pack("{s:s, s:s, s:s, s:I, s:{s:b, s:b}, s:o, s:o, s:o, s:I, s:I}", "state", mg_state_name(worst),
-		"version", PACKAGE_VERSION, "mode", conf->mode == MG_MODE_OBSERVE ? "observe" : "enforce", "uptime_s",
+	json = json_pack("{s:s, s:s, s:s, s:I, s:{s:b, s:b}, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
+		mg_state_name(worst), "version", PACKAGE_VERSION, "mode",
+		conf->mode == MG_MODE_OBSERVE ? "observe" : "enforce", "uptime_s",
 		(json_int_t)((mg_wall_us() - options->counters->started_us) / MG_S_US), "wiring", "milter",
 		wiring.milter, "policy", wiring.policy, "transactions", transactions(options->counters), "checks",
-		checks, "figures", figures_json(&figures), "last_crash",
-		(json_int_t)(options->counters->last_crash_us / MG_S_US), "last_reload",
-		(json_int_t)(options->counters->last_reload_us / MG_S_US));
+		checks, "auth", auth_json(options->counters), "dns", dns_json(&figures.dns), "figures",
+		figures_json(&figures), "last_crash", (json_int_t)(options->counters->last_crash_us / MG_S_US),
+		"last_reload", (json_int_t)(options->counters->last_reload_us / MG_S_US));
 	mg_conf_unref(&conf);
 	return json;
 }

@@ -70,6 +70,52 @@ static void print_traffic(const struct mg_ctl *ctl, const json_t *status)
 	mg_ctl_paragraph(ctl, 2, "", text);
 }
 
+/* "spf    12 pass, 3 fail, 1 none": the words that occurred. */
+static void print_method(const struct mg_ctl *ctl, const char *method, const json_t *words)
+{
+	struct mg_buf line;
+	const char *word;
+	json_t *count;
+
+	mg_buf_init(&line, 512);
+	json_object_foreach((json_t *)words, word, count) if (json_integer_value(count) > 0) mg_buf_addf(
+		&line, "%s%" JSON_INTEGER_FORMAT " %s", line.n > 0 ? ", " : "", json_integer_value(count), word);
+	if (line.n > 0) {
+		char label[16];
+
+		snprintf(label, sizeof label, "  %s", method);
+		mg_ctl_paragraph(ctl, 10, label, mg_buf_z(&line));
+	}
+	mg_buf_fini(&line);
+}
+
+static void print_checks(const struct mg_ctl *ctl, const json_t *status)
+{
+	const json_t *auth = json_object_get(status, "auth"), *dns = json_object_get(status, "dns");
+	const char *method;
+	json_t *words;
+	char text[256];
+
+	if (mg_ctl_number(json_object_get(status, "transactions"), "total") == 0)
+		return;
+	putchar('\n');
+	mg_ctl_print(ctl, MG_INK_STRONG, 0, _("Where it said it came from"));
+	putchar('\n');
+	json_object_foreach((json_t *)auth, method, words) if (json_is_object(words)) print_method(ctl, method, words);
+	snprintf(text, sizeof text,
+		_("DNS: %" PRId64 " questions asked, %" PRId64 " answered from the cache, %" PRId64
+		  " without an answer"),
+		mg_ctl_number(dns, "questions"), mg_ctl_number(dns, "cache_hits"),
+		mg_ctl_number(json_object_get(dns, "by_status"), "trouble"));
+	mg_ctl_paragraph(ctl, 2, "", text);
+	if (mg_ctl_number(auth, "dmarc_rfc7489") > 0) {
+		snprintf(text, sizeof text,
+			_("%" PRId64 " messages would have been treated otherwise by the DMARC of old (RFC 7489)"),
+			mg_ctl_number(auth, "dmarc_rfc7489"));
+		mg_ctl_paragraph(ctl, 2, "", text);
+	}
+}
+
 int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv)
 {
 	json_t *status = NULL, *checks;
@@ -100,6 +146,7 @@ int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv)
 		puts(text);
 	}
 	print_traffic(ctl, status);
+	print_checks(ctl, status);
 	json_decref(status);
 	return exit_status;
 }

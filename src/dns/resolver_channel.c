@@ -11,19 +11,19 @@ enum { WATCHES = 8, UDP_ACCEPTED_BYTES = 4096 };
 struct watch {
 	int fd;
 	struct event *event; /* NULL: free place */
-	struct mg_channel *channel;
+	struct mg_resolver_channel *channel;
 };
 
-struct mg_channel {
+struct mg_resolver_channel {
 	ares_channel ares;
 	struct event_base *base;
-	const struct mg_channel_owner *owner;
+	const struct mg_resolver_channel_owner *owner;
 	struct watch watches[WATCHES]; /* one socket for UDP or TCP, and one that closes */
 	unsigned pending, sent;
 };
 
 struct question {
-	struct mg_channel *channel;
+	struct mg_resolver_channel *channel;
 	void *ticket;
 };
 
@@ -37,14 +37,14 @@ static const int flags_of[MG_WAYS] = {
 static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
 	struct watch *watch = arg;
-	struct mg_channel *channel = watch->channel;
+	struct mg_resolver_channel *channel = watch->channel;
 
 	ares_process_fd(channel->ares, (what & EV_READ) != 0 ? fd : ARES_SOCKET_BAD,
 		(what & EV_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
 	channel->owner->served(channel->owner->context);
 }
 
-static struct watch *watch_of(struct mg_channel *channel, int fd)
+static struct watch *watch_of(struct mg_resolver_channel *channel, int fd)
 {
 	struct watch *free_place = NULL;
 
@@ -69,7 +69,7 @@ static void stop_watching(struct watch *watch)
 /* Without a place or memory the socket goes unwatched: its questions time out. */
 static void watch_socket(void *context, ares_socket_t fd, int is_readable, int is_writable)
 {
-	struct mg_channel *channel = context;
+	struct mg_resolver_channel *channel = context;
 	struct watch *watch = watch_of(channel, fd);
 	short what = (short)(EV_PERSIST | (is_readable ? EV_READ : 0) | (is_writable ? EV_WRITE : 0));
 
@@ -95,8 +95,8 @@ static int set_server(ares_channel ares, const struct mg_server_address *address
 }
 
 /* All that c-ares would read from files or the environment is given, or read from nowhere. */
-static int open_ares(
-	struct mg_channel *channel, const struct mg_server_address *address, enum mg_way way, unsigned timeout_ms)
+static int open_ares(struct mg_resolver_channel *channel, const struct mg_server_address *address, enum mg_way way,
+	unsigned timeout_ms)
 {
 	char nowhere[] = "/dev/null", lookups[] = "b";
 	struct ares_options options = { .flags = flags_of[way],
@@ -119,10 +119,10 @@ static int open_ares(
 	return status;
 }
 
-struct mg_channel *mg_channel_open(struct event_base *base, const struct mg_server_address *address, enum mg_way way,
-	unsigned timeout_ms, const struct mg_channel_owner *owner)
+struct mg_resolver_channel *mg_resolver_channel_open(struct event_base *base, const struct mg_server_address *address,
+	enum mg_way way, unsigned timeout_ms, const struct mg_resolver_channel_owner *owner)
 {
-	struct mg_channel *channel = calloc(1, sizeof *channel);
+	struct mg_resolver_channel *channel = calloc(1, sizeof *channel);
 
 	if (channel == NULL)
 		return NULL;
@@ -135,9 +135,9 @@ struct mg_channel *mg_channel_open(struct event_base *base, const struct mg_serv
 	return channel;
 }
 
-void mg_channel_close(struct mg_channel **channel)
+void mg_resolver_channel_close(struct mg_resolver_channel **channel)
 {
-	struct mg_channel *closing = *channel;
+	struct mg_resolver_channel *closing = *channel;
 
 	if (closing == NULL)
 		return;
@@ -151,7 +151,7 @@ void mg_channel_close(struct mg_channel **channel)
 static void on_reply(void *arg, int status, int timeouts, unsigned char *message, int length)
 {
 	struct question *question = arg;
-	struct mg_channel *channel = question->channel;
+	struct mg_resolver_channel *channel = question->channel;
 	void *ticket = question->ticket;
 	enum mg_reply reply = status == ARES_ETIMEOUT ? MG_REPLY_SILENCE : MG_REPLY_UNREACHABLE;
 
@@ -164,7 +164,7 @@ static void on_reply(void *arg, int status, int timeouts, unsigned char *message
 		reply == MG_REPLY_MESSAGE ? mg_str_of(message, (size_t)length) : mg_str_of(NULL, 0));
 }
 
-void mg_channel_send(struct mg_channel *channel, struct mg_str query, void *ticket)
+void mg_resolver_channel_send(struct mg_resolver_channel *channel, struct mg_str query, void *ticket)
 {
 	struct question *question = malloc(sizeof *question);
 
@@ -178,17 +178,17 @@ void mg_channel_send(struct mg_channel *channel, struct mg_str query, void *tick
 	ares_send(channel->ares, (const unsigned char *)query.p, (int)query.n, on_reply, question);
 }
 
-void mg_channel_tick(struct mg_channel *channel)
+void mg_resolver_channel_tick(struct mg_resolver_channel *channel)
 {
 	ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
-unsigned mg_channel_pending(const struct mg_channel *channel)
+unsigned mg_resolver_channel_pending(const struct mg_resolver_channel *channel)
 {
 	return channel->pending;
 }
 
-unsigned mg_channel_sent(const struct mg_channel *channel)
+unsigned mg_resolver_channel_sent(const struct mg_resolver_channel *channel)
 {
 	return channel->sent;
 }

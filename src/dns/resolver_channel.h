@@ -4,7 +4,7 @@
  * what a reply means are not its business here, so a channel knows one server and tries once. A socket lives while there
  * are questions on it: its source port changes.
  *
- * A reply may come while mg_channel_send() runs (c-ares may fail at once), so whoever takes it must only note it down.
+ * A reply may come while mg_resolver_channel_send() runs (c-ares may fail at once), so whoever takes it must only note it down.
  *
  * Threads: one owner, that of the loop. */
 #ifndef MG_DNS_RESOLVER_CHANNEL_H
@@ -27,9 +27,9 @@ enum mg_reply {
 	MG_REPLY_UNREACHABLE, /* refused, no route, broken, no memory, being closed */
 };
 
-struct mg_channel;
+struct mg_resolver_channel;
 
-struct mg_channel_owner {
+struct mg_resolver_channel_owner {
 	void *context;
 	/* The reply to the question sent with `ticket`; `message` is borrowed, empty unless MG_REPLY_MESSAGE. */
 	void (*take)(void *context, void *ticket, enum mg_reply reply, struct mg_str message);
@@ -38,15 +38,15 @@ struct mg_channel_owner {
 };
 
 /* NULL: no memory. `owner` outlives it. */
-struct mg_channel *mg_channel_open(struct event_base *base, const struct mg_server_address *address, enum mg_way way,
-	unsigned timeout_ms, const struct mg_channel_owner *owner);
+struct mg_resolver_channel *mg_resolver_channel_open(struct event_base *base, const struct mg_server_address *address,
+	enum mg_way way, unsigned timeout_ms, const struct mg_resolver_channel_owner *owner);
 /* What is under way is MG_REPLY_UNREACHABLE. Never from within `take` or `served`. */
-void mg_channel_close(struct mg_channel **channel);
+void mg_resolver_channel_close(struct mg_resolver_channel **channel);
 
-void mg_channel_send(struct mg_channel *channel, struct mg_str query, void *ticket);
-void mg_channel_tick(struct mg_channel *channel); /* ends what timed out */
+void mg_resolver_channel_send(struct mg_resolver_channel *channel, struct mg_str query, void *ticket);
+void mg_resolver_channel_tick(struct mg_resolver_channel *channel); /* ends what timed out */
 
-unsigned mg_channel_pending(const struct mg_channel *channel);
-unsigned mg_channel_sent(const struct mg_channel *channel);
+unsigned mg_resolver_channel_pending(const struct mg_resolver_channel *channel);
+unsigned mg_resolver_channel_sent(const struct mg_resolver_channel *channel);
 
 #endif

@@ -7,7 +7,7 @@
 enum { MEAN_WEIGHT = 8 };
 
 struct mg_server *mg_server_new(struct event_base *base, const struct mg_server_address *address, unsigned timeout_ms,
-	const struct mg_channel_owner *owner)
+	const struct mg_resolver_channel_owner *owner)
 {
 	struct mg_server *server = calloc(1, sizeof *server);
 
@@ -24,9 +24,9 @@ struct mg_server *mg_server_new(struct event_base *base, const struct mg_server_
 void mg_server_close(struct mg_server *server)
 {
 	for (size_t i = 0; i < MG_WAYS; i++)
-		mg_channel_close(&server->channels[i]);
+		mg_resolver_channel_close(&server->channels[i]);
 	for (size_t i = 0; i < MG_SERVER_RETIRED; i++)
-		mg_channel_close(&server->retired[i]);
+		mg_resolver_channel_close(&server->retired[i]);
 }
 
 void mg_server_free(struct mg_server **server)
@@ -39,9 +39,9 @@ void mg_server_free(struct mg_server **server)
 /* Makes the way's channel leave if it has served its turn and there is a place for it to drain. */
 static void rotate(struct mg_server *server, enum mg_way way)
 {
-	struct mg_channel *channel = server->channels[way];
+	struct mg_resolver_channel *channel = server->channels[way];
 
-	if (channel == NULL || mg_channel_sent(channel) < MG_SERVER_TURN)
+	if (channel == NULL || mg_resolver_channel_sent(channel) < MG_SERVER_TURN)
 		return;
 	for (size_t i = 0; i < MG_SERVER_RETIRED; i++)
 		if (server->retired[i] == NULL) {
@@ -53,28 +53,29 @@ static void rotate(struct mg_server *server, enum mg_way way)
 
 void mg_server_send(struct mg_server *server, enum mg_way way, struct mg_str query, void *ticket)
 {
-	struct mg_channel **channel = &server->channels[way];
+	struct mg_resolver_channel **channel = &server->channels[way];
 
 	rotate(server, way);
 	if (*channel == NULL)
-		*channel = mg_channel_open(server->base, &server->address, way, server->timeout_ms, server->owner);
+		*channel = mg_resolver_channel_open(
+			server->base, &server->address, way, server->timeout_ms, server->owner);
 	if (*channel == NULL)
 		server->owner->take(server->owner->context, ticket, MG_REPLY_UNREACHABLE, mg_str_of(NULL, 0));
 	else
-		mg_channel_send(*channel, query, ticket);
+		mg_resolver_channel_send(*channel, query, ticket);
 }
 
 void mg_server_tick(struct mg_server *server)
 {
 	for (size_t i = 0; i < MG_WAYS; i++)
-		if (server->channels[i] != NULL && mg_channel_pending(server->channels[i]) > 0)
-			mg_channel_tick(server->channels[i]);
+		if (server->channels[i] != NULL && mg_resolver_channel_pending(server->channels[i]) > 0)
+			mg_resolver_channel_tick(server->channels[i]);
 	for (size_t i = 0; i < MG_SERVER_RETIRED; i++) {
 		if (server->retired[i] == NULL)
 			continue;
-		mg_channel_tick(server->retired[i]);
-		if (mg_channel_pending(server->retired[i]) == 0)
-			mg_channel_close(&server->retired[i]);
+		mg_resolver_channel_tick(server->retired[i]);
+		if (mg_resolver_channel_pending(server->retired[i]) == 0)
+			mg_resolver_channel_close(&server->retired[i]);
 	}
 }
 

@@ -21,9 +21,9 @@ struct mg_server {
 	struct mg_server_address address;
 	unsigned timeout_ms;
 	struct event_base *base;
-	const struct mg_channel_owner *owner;
-	struct mg_channel *channels[MG_WAYS];          /* opened when needed */
-	struct mg_channel *retired[MG_SERVER_RETIRED]; /* closed when nothing is under way on them */
+	const struct mg_resolver_channel_owner *owner;
+	struct mg_resolver_channel *channels[MG_WAYS];          /* opened when needed */
+	struct mg_resolver_channel *retired[MG_SERVER_RETIRED]; /* closed when nothing is under way on them */
 
 	unsigned pending;  /* attempts that name it */
 	unsigned failures; /* in a row */
@@ -34,7 +34,7 @@ struct mg_server {
 };
 
 struct mg_server *mg_server_new(struct event_base *base, const struct mg_server_address *address, unsigned timeout_ms,
-	const struct mg_channel_owner *owner); /* NULL: no memory */
+	const struct mg_resolver_channel_owner *owner); /* NULL: no memory */
 /* Ends what is under way. Never from within a reply, as free. */
 void mg_server_close(struct mg_server *server);
 void mg_server_free(struct mg_server **server); /* sets *server to NULL */

@@ -91,7 +91,7 @@ struct mg_resolver {
 	struct event_base *base;
 	struct event *wake, *tick;
 	bool is_ticking;
-	struct mg_channel_owner owner;
+	struct mg_resolver_channel_owner owner;
 	struct mg_resolver_settings settings;
 	struct mg_file_mark mark;
 	int64_t looked_us; /* at resolv.conf */

@@ -277,7 +277,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 enum mg_rc mg_resolver_work_init(struct mg_resolver *resolver, struct mg_err *err)
 {
-	resolver->owner = (struct mg_channel_owner){ resolver, mg_attempt_take, mg_attempt_judge_all };
+	resolver->owner = (struct mg_resolver_channel_owner){ resolver, mg_attempt_take, mg_attempt_judge_all };
 	resolver->replies_end = &resolver->replies;
 	resolver->base = event_base_new();
 	if (resolver->base == NULL)

@@ -18,7 +18,7 @@
 #include "journal/veil.h"
 
 enum {
-	MG_SCHEMA_VERSION = 1,
+	MG_SCHEMA_VERSION = 2,
 	MG_SLOT_BITS = 14,   /* recipients of a transaction, those added from the log included */
 	MG_EVENT_BITS = 11,  /* events of a transaction */
 	MG_EVENTS_MAX = 2000 /* kept per transaction */

@@ -28,6 +28,7 @@ http = {{ listen = ""; }};
 postfix = {{ config_directory = "{root}/etc"; log = "off"; }};
 journal = {{ path = "{journal}/journal.db"; }};
 state = {{ snapshot = "{root}/state.db"; }};
+auth = {{ spf = "off"; dkim = "off"; arc = "off"; dmarc = "off"; iprev = "off"; }};
 """
 
 

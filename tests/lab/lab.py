@@ -15,6 +15,8 @@ import subprocess
 import tempfile
 import time
 
+from dns_server import DnsServer
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MAILGUARD_BUILD", TOP))
 DEADLINE_S = 30
@@ -98,6 +100,7 @@ http = {{ listen = ""; }};
 postfix = {{ config_directory = "{etc}"; log = "file:{log}"; }};
 journal = {{ path = "{state}/journal.db"; }};
 state = {{ snapshot = "{state}/state.db"; }};
+dns = {{ servers = ( "{dns}" ); timeout_ms = 1000; tries = 1; }};
 {more}
 """
 
@@ -188,9 +191,10 @@ class Mailguard:
 class Lab:
     """The directories, the private Postfix, and mailguard beside it."""
 
-    def __init__(self, conf="", main_cf="", master_cf="", root=None, own_services=True):
+    def __init__(self, conf="", main_cf="", master_cf="", root=None, zone=None):
         self.root = pathlib.Path(root or tempfile.mkdtemp(prefix="mailguard-lab-"))
         self.keeps_root = root is not None
+        self.dns = DnsServer(zone)
         self.port = free_port()
         self.down_port = free_port()
         self.root.chmod(0o755)
@@ -214,7 +218,7 @@ class Lab:
         owner = pwd.getpwnam("postfix")
         return dict(etc=self.etc, queue=self.queue, data=self.data, root=self.root, log=self.mail_log, run=self.run,
                     state=self.state, mailboxes=self.mailboxes, port=self.port, uid=owner.pw_uid, gid=owner.pw_gid,
-                    daemons="/usr/lib/postfix/sbin")
+                    daemons="/usr/lib/postfix/sbin", dns=self.dns.address)
 
     def _write_postfix(self, main_cf, master_cf):
         names = self._names()
@@ -276,6 +280,7 @@ class Lab:
 
     def close(self):
         self.mailguard.stop()
+        self.dns.stop()
         log_path = self.mailguard.log_path
         log = log_path.read_text(errors="replace") if log_path.exists() else ""
         if self.is_postfix_up:
@@ -312,8 +317,8 @@ class Lab:
             client.login(*login)
         return client
 
-    def send(self, sender, recipients, subject="hello", client=None, message_id=None, **who):
-        """Sends one message; returns (reply code, text, {recipient: (code, text)} of those refused)."""
+    def send(self, sender, recipients, subject="hello", client=None, message_id=None, message=None, **who):
+        """Sends one message (`message`: the whole of it, bytes); returns (reply code, text, {recipient: (code, text)} of those refused)."""
         own = client is None
         client = client or self.smtp(**who)
         recipients = [recipients] if isinstance(recipients, str) else recipients
@@ -331,12 +336,23 @@ class Lab:
                 client.rset()
                 code, text = refused[recipients[-1]]
                 return code, text, refused
-            code, text = client.data("\r\n".join([*lines, "", "Hello.", ""]))
+            code, text = client.data(message or "\r\n".join([*lines, "", "Hello.", ""]))
             return code, text.decode(errors="replace"), refused
         finally:
             if own:
                 with contextlib.suppress(smtplib.SMTPException, OSError):
                     client.quit()
+
+    def mail_of(self, user, is_it=lambda text: True):
+        """Waits for a delivered message of `user` for which `is_it` holds; its text."""
+        def found():
+            for path in (self.mailboxes / user / "new").glob("*"):
+                text = path.read_bytes()
+                if is_it(text):
+                    return text
+            return None
+
+        return wait_until(f"a message in the mailbox of {user}", found)
 
     # ---- what mailguard says ----
 
