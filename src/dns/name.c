@@ -47,7 +47,7 @@ static bool follow(struct mg_str message, size_t *here, size_t *floor)
 
 bool mg_dns_name_read(struct mg_str message, size_t *at, struct mg_dns_name *name_out)
 {
-	size_t here = *at, floor = *at, end = 0;
+	size_t here = *at, floor = here, end = 0;
 	unsigned hops = 0;
 
 	*name_out = (struct mg_dns_name){ .is_text = true };

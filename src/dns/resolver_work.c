@@ -224,12 +224,11 @@ static bool is_due(const struct mg_asking *asking, int64_t now_us)
 /* Answers those whose time is over; returns the questions that need to be looked at. *is_idle_out: there are none. */
 static struct mg_asking *expire(struct mg_resolver *resolver, int64_t now_us, bool *is_idle_out)
 {
-	struct mg_asking *due = NULL, *asking, *next;
+	struct mg_asking *due = NULL;
 
 	pthread_mutex_lock(&resolver->lock);
 	*is_idle_out = resolver->table == NULL;
-	HASH_ITER(hh, resolver->table, asking, next)
-	{
+	for (struct mg_asking *asking = resolver->table; asking != NULL; asking = asking->hh.next) {
 		mg_waiters_expire(&resolver->waiters, &asking->waiters, now_us);
 		if (is_due(asking, now_us)) {
 			asking->next = due;
@@ -320,10 +319,8 @@ static void end_servers(struct mg_resolver *resolver)
 
 void mg_resolver_work_fini(struct mg_resolver *resolver)
 {
-	struct mg_asking *asking, *next;
-
-	HASH_ITER(hh, resolver->table, asking, next)
-	mg_asking_finish(resolver, asking, mg_dns_answer_trouble(MG_DNS_NO_SERVER));
+	while (resolver->table != NULL)
+		mg_asking_finish(resolver, resolver->table, mg_dns_answer_trouble(MG_DNS_NO_SERVER));
 	end_servers(resolver);
 	if (resolver->tick != NULL)
 		event_free(resolver->tick);

@@ -35,7 +35,7 @@ struct server {
 	_Atomic unsigned udp, tcp, with_edns; /* questions that came */
 	_Atomic unsigned ids_repeated;        /* the same id twice in a row */
 	unsigned char mark;
-	unsigned text_bytes;
+	_Atomic unsigned text_bytes;
 	unsigned port;
 	char address[32]; /* "127.0.0.1:PORT" */
 
