@@ -3,7 +3,7 @@
 #include "mail/address.h"
 #include "mail/domain.h"
 
-enum { LOCAL_PART = 256 }; /* RFC 5321 allows 64; so the sender is no longer than a value may be */
+enum { LOCAL_PART = 512 }; /* RFC 5321 allows 64; the sender is then no longer than a value may be */
 
 /* A copy that lives as long as the evaluation; "" without memory. */
 static struct mg_str keep(struct mg_arena *arena, struct mg_str text)

@@ -665,6 +665,24 @@ static void a_long_name_is_cut_on_the_left(void **state)
 	end(&ran, &zone);
 }
 
+/* A sender keeps its domain, however long its local part. */
+static void a_long_local_part_is_cut(void **state)
+{
+	struct mg_spf_input input = input_of(NULL);
+	char sender[2048];
+	struct spf_run ran;
+	struct zone zone;
+
+	(void)state;
+	memset(sender, 'x', sizeof sender);
+	memcpy(sender + sizeof sender - 18, "@email.example.com", 18);
+	input.mail_from = mg_str_of(sender, sizeof sender);
+	begin(&zone, "v=spf1 -all exp=w.example", "w.example TXT %{s2}");
+	run(&ran, &zone, &input);
+	assert_string_equal(ran.output.explanation, "example.com");
+	end(&ran, &zone);
+}
+
 /* A record of 16 kB of macros over a long sender. */
 static void a_record_of_macros_is_bounded(void **state)
 {
@@ -792,6 +810,7 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_tree_of_includes_costs_ten_terms);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(the_message_budget_ends_it);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_long_name_is_cut_on_the_left);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_long_local_part_is_cut);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_record_of_macros_is_bounded);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(an_arena_that_is_full_is_no_crash);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(time_that_is_over_is_a_temperror);
