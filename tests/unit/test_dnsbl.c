@@ -110,6 +110,27 @@ static void zones_are_asked_together(void **state)
 	zone_end(&zone);
 }
 
+static void a_client_without_address_is_not_asked_for(void **state)
+{
+	const struct mg_ip none = { .family = MG_IP_NONE };
+	struct mg_lookup *lookup;
+	struct mg_dnsbl *dnsbl;
+	struct mg_arena arena;
+	struct zone zone;
+
+	(void)state;
+	zone_begin(&zone, "");
+	lookup = zone_lookup(&zone);
+	mg_arena_init(&arena, 32 * 1024);
+	dnsbl = mg_dnsbl_new(&arena, &none, lists, 3, NULL);
+	assert_int_equal(mg_dnsbl_step(dnsbl, lookup), MG_STEP_DONE);
+	assert_int_equal(mg_dnsbl_output(dnsbl)->count, 0);
+	assert_int_equal(zone.asked, 0);
+	mg_lookup_free(&lookup);
+	mg_arena_fini(&arena);
+	zone_end(&zone);
+}
+
 static void codes_are_kept_up_to_a_bound(void **state)
 {
 	struct mg_lookup *lookup;
@@ -330,6 +351,7 @@ int main(void)
 	ADD_ROWS(tests, n, shown_rows, a_key_is_not_shown);
 	ADD_ROWS(tests, n, meaning_rows, a_code_means);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(zones_are_asked_together);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_client_without_address_is_not_asked_for);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(codes_are_kept_up_to_a_bound);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_broken_zone_is_muted_until_it_works);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(an_error_in_a_clients_answer_mutes);

@@ -199,10 +199,11 @@ static bool read_suite(const char *path)
 int main(void)
 {
 	static struct CMUnitTest tests[VECTORS];
+	const char *data = getenv("MG_TEST_DATA");
 	char path[4096];
 	int failed;
 
-	snprintf(path, sizeof path, "%s/spf/openspf-rfc7208-dev.yml", getenv("MG_TEST_DATA"));
+	snprintf(path, sizeof path, "%s/spf/openspf-rfc7208-dev.yml", data == NULL ? "tests/data" : data);
 	if (!read_suite(path)) {
 		fprintf(stderr, "%s can't be read\n", path);
 		return 1;
