@@ -42,8 +42,9 @@ struct mg_spf_output {
 	enum mg_result result;
 	enum mg_spf_scope scope;
 	const char *domain; /* that was checked, A-labels, lower case; "" when there was none to check */
-	const char *
-		mechanism; /* that matched in the domain's own record, as written ("-all", "include:a.example"); "default" when none did; "" else */
+	/* That matched in the domain's own record, as written ("-all", "include:a.example"); "default" when none did; "" for
+	 * none and the errors. */
+	const char *mechanism;
 	const char *explanation; /* of exp=, expanded, printable ASCII only; on fail only, "" without */
 	const char *reason;      /* in plain English, one line: why this result */
 	unsigned lookups, voids; /* spent */
