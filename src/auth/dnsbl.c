@@ -16,7 +16,8 @@ struct mg_dnsbl {
 struct mg_dnsbl *mg_dnsbl_new(struct mg_arena *arena, const struct mg_ip *ip, const struct mg_dnsbl_zone *zones,
 	size_t zone_count, struct mg_dnsbl_zones *health)
 {
-	size_t count = zone_count < MG_DNSBL_ZONES ? zone_count : MG_DNSBL_ZONES;
+	size_t most = ip->family == MG_IP_NONE ? 0 : MG_DNSBL_ZONES; /* without an address there is nothing to ask */
+	size_t count = zone_count < most ? zone_count : most;
 	struct mg_dnsbl *dnsbl = mg_arena_take(arena, sizeof *dnsbl);
 	struct mg_dnsbl_found *found = mg_arena_take(arena, (count + 1) * sizeof *found);
 

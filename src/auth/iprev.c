@@ -1,6 +1,7 @@
 /* The PTR question, then the addresses of all its names at once; names are judged in their order. */
 #include "auth/iprev.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -10,6 +11,7 @@ enum { REASON = 400 };
 struct mg_iprev {
 	struct mg_arena *arena;
 	struct mg_ip ip;
+	char ip_text[MG_IP_TEXT];
 	bool is_done;
 	struct mg_iprev_output output;
 };
@@ -43,6 +45,7 @@ struct mg_iprev *mg_iprev_new(struct mg_arena *arena, const struct mg_ip *ip)
 		return NULL;
 	iprev->arena = arena;
 	iprev->ip = *ip;
+	mg_ip_text(ip, iprev->ip_text, sizeof iprev->ip_text);
 	iprev->output.name = iprev->output.reason = "";
 	return iprev;
 }
@@ -59,15 +62,20 @@ static const char *printable(struct mg_iprev *iprev, struct mg_str name)
 	return mg_arena_text(iprev->arena, mg_str_z(text), sizeof text);
 }
 
-/* `name` "" for none; the reason's %1$s is the address, %2$s the name. */
-static enum mg_step conclude(struct mg_iprev *iprev, enum mg_result result, struct mg_str name, const char *reason)
-{
-	char ip[MG_IP_TEXT], text[REASON];
+static enum mg_step conclude(struct mg_iprev *iprev, enum mg_result result, const char *name, const char *fmt, ...)
+	MG_PRINTF(4, 5);
 
-	iprev->output.result = result;
-	iprev->output.name = printable(iprev, name);
-	snprintf(text, sizeof text, reason, mg_ip_text(&iprev->ip, ip, sizeof ip), iprev->output.name);
-	iprev->output.reason = mg_arena_text(iprev->arena, mg_str_z(text), sizeof text);
+static enum mg_step conclude(struct mg_iprev *iprev, enum mg_result result, const char *name, const char *fmt, ...)
+{
+	char text[REASON];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	iprev->output = (struct mg_iprev_output){
+		.result = result, .name = name, .reason = mg_arena_text(iprev->arena, mg_str_z(text), sizeof text)
+	};
 	iprev->is_done = true;
 	return MG_STEP_DONE;
 }
@@ -98,21 +106,25 @@ static enum mg_step judge(struct mg_iprev *iprev, const struct mg_dns_answer *na
 	const struct mg_dns_answer *answers[MG_IPREV_NAMES];
 	size_t count = names->count < MG_IPREV_NAMES ? names->count : MG_IPREV_NAMES;
 	bool has_trouble = false;
+	const char *name;
 
 	for (size_t i = 0; i < count; i++)
 		answers[i] = mg_lookup_get(lookup, names->records[i].text, type);
 	for (size_t i = 0; i < count; i++) {
 		if (answers[i] == NULL)
 			return MG_STEP_WAIT;
-		if (holds(answers[i], &iprev->ip))
-			return conclude(iprev, MG_RESULT_PASS, names->records[i].text, "%1$s is %2$s, and back");
+		if (holds(answers[i], &iprev->ip)) {
+			name = printable(iprev, names->records[i].text);
+			return conclude(iprev, MG_RESULT_PASS, name, "%s is %s, and back", iprev->ip_text, name);
+		}
 		has_trouble |= answers[i]->status == MG_DNS_TROUBLE;
 	}
+	name = printable(iprev, names->records[0].text);
 	if (has_trouble)
-		return conclude(iprev, MG_RESULT_TEMPERROR, names->records[0].text,
-			"DNS gave no answer for the addresses of a name of %1$s");
+		return conclude(iprev, MG_RESULT_TEMPERROR, name,
+			"DNS gave no answer for the addresses of a name of %s", iprev->ip_text);
 	return conclude(
-		iprev, MG_RESULT_FAIL, names->records[0].text, "no name of %1$s leads back to it: %2$s doesn't");
+		iprev, MG_RESULT_FAIL, name, "no name of %s leads back to it: %s doesn't", iprev->ip_text, name);
 }
 
 enum mg_step mg_iprev_step(struct mg_iprev *iprev, struct mg_lookup *lookup)
@@ -122,14 +134,15 @@ enum mg_step mg_iprev_step(struct mg_iprev *iprev, struct mg_lookup *lookup)
 	if (iprev->is_done)
 		return MG_STEP_DONE;
 	if (iprev->ip.family == MG_IP_NONE)
-		return conclude(iprev, MG_RESULT_PERMERROR, MG_STR(""), "the client has no address");
+		return conclude(iprev, MG_RESULT_PERMERROR, "", "the client has no address");
 	names = ask_names(iprev, lookup);
 	if (names == NULL)
 		return MG_STEP_WAIT;
 	if (names->status == MG_DNS_TROUBLE)
-		return conclude(iprev, MG_RESULT_TEMPERROR, MG_STR(""), "DNS gave no answer for the name of %1$s");
+		return conclude(
+			iprev, MG_RESULT_TEMPERROR, "", "DNS gave no answer for the name of %s", iprev->ip_text);
 	if (names->count == 0)
-		return conclude(iprev, MG_RESULT_PERMERROR, MG_STR(""), "%1$s has no name in DNS");
+		return conclude(iprev, MG_RESULT_PERMERROR, "", "%s has no name in DNS", iprev->ip_text);
 	return judge(iprev, names, lookup);
 }
 

@@ -3,6 +3,14 @@
  * Limits (section 4.6.4): 10 terms that ask DNS, 2 void lookups, 10 MX and 10 PTR names; nesting follows from the first.
  * One budget for the whole evaluation, includes and redirects with it.
  *
+ * Where the RFC leaves room:
+ * - A term is void once, however many of its questions found nothing (it speaks of terms), and not if it matches. A name
+ *   that DNS can't hold is not asked for, so it is no void.
+ * - %{p} is looked up, as section 7.3 has it, and costs one term the first time a mechanism needs it; exp= costs none.
+ * - mx matches if any host does, even when another host's answer is trouble (section 5.4); else trouble is temperror.
+ * - An identity whose domain is no host-like name (mail/domain.h) has no record: none, unasked.
+ * - Questions are also counted for the message (dns/lookup.h); when those are used up the result is temperror.
+ *
  * Threads: one owner. Does no I/O: asks through a mg_lookup. */
 #ifndef MG_AUTH_SPF_H
 #define MG_AUTH_SPF_H
@@ -34,8 +42,9 @@ struct mg_spf_output {
 	enum mg_result result;
 	enum mg_spf_scope scope;
 	const char *domain; /* that was checked, A-labels, lower case; "" when there was none to check */
-	const char *
-		mechanism; /* that matched, as written ("ip4:192.0.2.0/24"), "all"-like "default" when none did; "" else */
+	/* That matched in the domain's own record, as written ("-all", "include:a.example"); "default" when none did; "" for
+	 * none and the errors. */
+	const char *mechanism;
 	const char *explanation; /* of exp=, expanded, printable ASCII only; on fail only, "" without */
 	const char *reason;      /* in plain English, one line: why this result */
 	unsigned lookups, voids; /* spent */

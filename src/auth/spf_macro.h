@@ -11,7 +11,7 @@
 #include "base/ip.h"
 #include "dns/question.h"
 
-enum { MG_SPF_VALUE = 512, MG_SPF_NAME = MG_DNS_NAME_MAX + 1 };
+enum { MG_SPF_VALUE = 768, MG_SPF_NAME = MG_DNS_NAME_MAX + 1 };
 
 /* What the letters stand for (section 7.2). */
 struct mg_spf_values {
