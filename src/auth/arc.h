@@ -1,7 +1,9 @@
 /* arc.h - the Authenticated Received Chain (RFC 8617): was it passed on by hands that can be named, and unbroken?
  *
  * Verification only. At most 50 sets (section 4.2.1). none: no ARC fields; pass; fail: the chain is broken or says cv=fail;
- * temperror: a key could not be fetched.
+ * temperror: a key could not be fetched. A set that is not whole or not well-formed breaks the chain, and so does a message
+ * signature with l= below the body's length. Older message signatures only tell `oldest_pass`: those whose keys were not among
+ * the first 24 asked for are taken not to hold.
  *
  * Life as dkim.h. Threads: one owner. Does no I/O. */
 #ifndef MG_AUTH_ARC_H

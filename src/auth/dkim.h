@@ -1,8 +1,17 @@
 /* dkim.h - DomainKeys Identified Mail (RFC 6376, 8301, 8463, 8616): which domains answer for this message?
  *
- * rsa-sha256 and ed25519-sha256 can pass; rsa-sha1 and RSA keys under 1024 bits never do. A signature with l= below the
- * body's length is `policy`: it does not count (unless the options say so). Bounds: `max_signatures` are looked at, the
- * rest is permerror by count; h= of 100 names; a field of 64 KiB; a key record of 4 KiB.
+ * rsa-sha256 and ed25519-sha256 can pass; rsa-sha1 and RSA keys under 1024 bits never do. Bounds: `max_signatures` are looked
+ * at, the rest is permerror by count; h= of 100 names; a field of 64 KiB; a key record of 4 KiB, four of one name; all
+ * signatures together hash 16 MiB of header and 16 different bodies.
+ *
+ * Where the RFCs leave room:
+ *   a field that is no valid signature, no key, a revoked one   permerror (RFC 6376 section 6.1: PERMFAIL)
+ *   expired (x= before now)                                     fail (section 3.5 lets verifiers judge it)
+ *   t= more than 300 s ahead                                    permerror
+ *   l= beyond the body                                          permerror (section 3.4.5)
+ *   l= below it, or a key of under 1024 or over 4096 bits       policy: it does not count, unless the options say so of l=
+ *   the body's hash is wrong                                    fail at once, whatever the key would have been
+ *   DNS gave no answer                                          temperror
  *
  * Life: new, field by field as the header comes (keys are asked for at once), header_end, the body into the shared
  * mg_body_hashes, body_end, then step until done.

@@ -92,6 +92,6 @@ bool mg_read_colon_item(struct mg_str *rest, struct mg_str *item_out)
 	if (rest->p == NULL)
 		return false;
 	*item_out = mg_str_trim(mg_str_first(*rest, colon));
-	*rest = colon == SIZE_MAX ? (struct mg_str){ 0 } : mg_str_from(*rest, colon + 1);
+	*rest = colon == SIZE_MAX ? mg_str_of(NULL, 0) : mg_str_from(*rest, colon + 1);
 	return true;
 }

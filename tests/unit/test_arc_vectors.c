@@ -39,7 +39,8 @@ static void add_zone(yaml_document_t *document, const yaml_node_t *records, stru
 	zone_begin(zone, "");
 	if (records == NULL || records->type != YAML_MAPPING_NODE)
 		return;
-	for (yaml_node_pair_t *pair = records->data.mapping.pairs.start; pair < records->data.mapping.pairs.top; pair++) {
+	for (yaml_node_pair_t *pair = records->data.mapping.pairs.start; pair < records->data.mapping.pairs.top;
+		pair++) {
 		const char *text = scalar(yaml_document_get_node(document, pair->value));
 
 		zone_add(zone, scalar(yaml_document_get_node(document, pair->key)), "TXT", text, strlen(text));

@@ -89,7 +89,7 @@ static void canon_body(enum mg_canon form, struct mg_str body, unsigned cuts, st
 	out->n = 0;
 	mg_canon_body_init(&canon, form);
 	for (size_t i = 1; i <= body.n; i++) {
-		if (i < body.n && (cuts >> (i - 1) & 1) == 0)
+		if (i < body.n && (cuts >> (i - 1) % 32 & 1) == 0)
 			continue;
 		mg_canon_body_add(&canon, mg_str_of(body.p + from, i - from), take, out);
 		from = i;

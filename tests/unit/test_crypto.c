@@ -196,8 +196,8 @@ static void what_is_no_key_is_told(void **state)
 	assert_int_equal(mg_verify(MG_KEY_ED25519, str(&key), digest, str(&signature), &bits), MG_KEY_MALFORMED);
 	assert_int_equal(mg_verify(MG_KEY_RSA, str(&ed), digest, str(&signature), &bits), MG_KEY_MALFORMED);
 	for (size_t n = 0; n < key.n; n++)
-		assert_int_equal(mg_verify(MG_KEY_RSA, mg_str_of(key.p, n), digest, str(&signature), &bits),
-			MG_KEY_MALFORMED);
+		assert_int_equal(
+			mg_verify(MG_KEY_RSA, mg_str_of(key.p, n), digest, str(&signature), &bits), MG_KEY_MALFORMED);
 	key.p[key.n++] = 0;
 	assert_int_equal(mg_verify(MG_KEY_RSA, str(&key), digest, str(&signature), &bits), MG_KEY_MALFORMED);
 	publish(ec, false, &key);
@@ -219,7 +219,8 @@ static void *verify_many(void *context)
 	for (unsigned i = 0; i < 3 * MG_CRYPTO_KEYS; i++) {
 		key = ed;
 		memcpy(key.p, &i, sizeof i);
-		*wrong += mg_verify(MG_KEY_ED25519, str(&key), digest, mg_str_of(signature.p, 64), &bits) == MG_VERIFIED;
+		*wrong +=
+			mg_verify(MG_KEY_ED25519, str(&key), digest, mg_str_of(signature.p, 64), &bits) == MG_VERIFIED;
 		if (i % 8 == 0)
 			*wrong += mg_verify(MG_KEY_RSA, str(&right), digest, str(&signature), &bits) != MG_VERIFIED;
 	}
