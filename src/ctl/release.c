@@ -37,11 +37,13 @@ static bool run_postfix(const struct mg_conf *conf, const char *program, const c
 	return false;
 }
 
-/* "postsuper: Released from hold: 1 message": without a match it says nothing. */
+/* "postsuper: Released from hold: 1 message"; 0 where there was nothing to release. */
 static bool has_released(const struct mg_run_result *result)
 {
-	return mg_str_find_str(mg_buf_str(&result->err), MG_STR("Released from hold:")) != SIZE_MAX ||
-	       mg_str_find_str(mg_buf_str(&result->out), MG_STR("Released from hold:")) != SIZE_MAX;
+	const struct mg_str says = MG_STR("Released from hold: "), said = mg_buf_str(&result->err);
+	size_t at = mg_str_find_str(said, says);
+
+	return at != SIZE_MAX && !mg_str_starts(mg_str_from(said, at + says.n), MG_STR("0 "));
 }
 
 /* Delivery now rather than at the next queue run; that Postfix is down is no failure of the release. */

@@ -170,7 +170,7 @@ void mg_lookup_expire(struct mg_lookup *lookup)
 	pthread_mutex_lock(&lookup->lock);
 	for (unsigned i = 0; i < lookup->count; i++)
 		if (lookup->slots[i].answer == NULL)
-			lookup->slots[i].answer = mg_dns_answer_trouble(MG_DNS_TIMEOUT);
+			lookup->slots[i].answer = mg_dns_answer_trouble(MG_DNS_BUDGET);
 	lookup->pending = 0;
 	pthread_mutex_unlock(&lookup->lock);
 }

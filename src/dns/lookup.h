@@ -59,7 +59,8 @@ const struct mg_dns_answer *mg_lookup_get(struct mg_lookup *lookup, struct mg_st
  * `until_us` passes; false in the last case. For drivers that may block. */
 bool mg_lookup_wait(struct mg_lookup *lookup, int64_t until_us);
 
-/* The time is over: what is under way becomes MG_DNS_TROUBLE (timeout), and nothing more is asked. Evaluators then come to
+/* The time is over: what is under way becomes MG_DNS_TROUBLE (budget: whoever forgives a silent
+ * server must not forgive this), and nothing more is asked. Evaluators then come to
  * their end without waiting. */
 void mg_lookup_expire(struct mg_lookup *lookup);
 

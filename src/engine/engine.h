@@ -130,7 +130,7 @@ struct mg_policy_waiter {
 };
 
 /* What to answer; or, where that depends on DNS, MG_ACTION_NONE: `done` tells it later, after at most
- * MG_ENGINE_POLICY_WAIT_MS. One thread (the loop's) calls this, cancel and pump. */
+ * MG_ENGINE_POLICY_WAIT_MS. With `waiter` NULL nobody waits. One thread (the loop's) calls this, cancel and pump. */
 struct mg_verdict mg_engine_policy(
 	struct mg_engine *engine, const struct mg_policy_request *request, struct mg_policy_waiter *waiter);
 /* It is not told any more; one that does not wait is fine. */

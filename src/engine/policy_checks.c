@@ -39,7 +39,7 @@ bool mg_policy_checks_wait(struct mg_session *session, struct mg_policy_waiter *
 {
 	struct mg_engine *engine = session->engine;
 
-	if (session->waiter != NULL)
+	if (waiter == NULL || session->waiter != NULL)
 		return false;
 	pthread_mutex_lock(&engine->lock);
 	session->refs++;

@@ -201,7 +201,7 @@ def test_dns_trouble_is_never_a_failure():
         lab.write_conf('auth = { spf = "enforce"; on_temperror = "tempfail"; };')
         assert lab.mailguard.ctl("reload").returncode == 0
         code, text, _ = lab.send("joe@example.com", "ann@local.example", message=letter(), address=STRANGER)
-        assert code == 451 and text.startswith("4.7.24"), (code, text)
+        assert code in (450, 451) and text.startswith("4.7.24"), (code, text)
         lab.dns.stop()  # nobody listens at all
         lab.write_conf('auth = { spf = "enforce"; };')
         assert lab.mailguard.ctl("reload").returncode == 0

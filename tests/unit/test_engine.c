@@ -209,7 +209,7 @@ static void ask(struct world *world, const struct step *step, enum mg_policy_sta
 		.recipient = mg_str_z(step->b),
 		.instance = mg_str_z(step->c) };
 
-	assert_int_equal(mg_engine_policy(world->engine, &request).action, MG_ACTION_ACCEPT);
+	assert_int_equal(mg_engine_policy(world->engine, &request, NULL).action, MG_ACTION_ACCEPT);
 }
 
 static void stale_goodbye(struct world *world, const char *pid)
