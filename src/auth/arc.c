@@ -97,6 +97,8 @@ void mg_arc_header_end(struct mg_arc *arc, struct mg_body_hashes *hashes)
 	tell_sets(arc);
 	if (arc->fields->is_cut)
 		settle(arc, MG_RESULT_FAIL, "the header is too large to be verified");
+	else if (arc->sets.is_short)
+		settle(arc, MG_RESULT_TEMPERROR, "no memory");
 	else if (!mg_arc_sets_check(&arc->sets))
 		settle(arc, MG_RESULT_FAIL, arc->sets.wrong);
 	else if ((arc->index = mg_header_index_new(arc->arena, arc->fields)) == NULL)

@@ -1,7 +1,5 @@
 #include "auth/arc_set.h"
 
-static const char *const unfit = "no memory";
-
 /* ARC-Authentication-Results: "i=" instance ";" before all else (section 4.1.1). */
 static bool read_results_instance(struct mg_str value, unsigned *instance_out)
 {
@@ -83,11 +81,14 @@ const struct mg_signature *mg_arc_sets_add(
 		return NULL;
 	if (is_results)
 		return add_results(sets, from->value, field);
-	if ((signature = mg_arena_take(arena, sizeof *signature)) == NULL)
-		return wrong(sets, unfit);
+	if ((signature = mg_arena_take(arena, sizeof *signature)) == NULL) {
+		sets->is_short = true;
+		return NULL;
+	}
 	signature->field = field;
 	mg_signature_parse(
 		&signature->parsed, arena, is_seal ? MG_SIGNATURE_SEAL : MG_SIGNATURE_AMS, from->value, now_s);
+	sets->is_short |= signature->parsed.result == MG_RESULT_TEMPERROR;
 	return add_signature(sets, signature);
 }
 

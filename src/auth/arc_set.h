@@ -23,6 +23,7 @@ struct mg_arc_sets {
 	unsigned count;                          /* the highest instance seen */
 	bool has_any;
 	const char *wrong; /* what is wrong with the structure; NULL: nothing so far */
+	bool is_short;     /* there was no memory to read it */
 };
 
 /* Takes up a field of the header if it is ARC's. Returns the signature it holds when it is one that can be verified. */

@@ -3,6 +3,8 @@
 #include "auth/base64.h"
 #include "auth/tag_list.h"
 
+static const char no_key[] = "no key: the record is none";
+
 enum { KEY_MAX = MG_DKIM_RECORD_BYTES };
 
 struct key {
@@ -54,7 +56,7 @@ static const char *read_key(struct mg_str record, const struct mg_signature *sig
 	if (record.n > MG_DKIM_RECORD_BYTES)
 		return "the key record is longer than 4 KiB";
 	if (!mg_tag_list_parse(record, &list) || !is_key_record(&list) || (p = mg_tag_list_find(&list, "p")) == NULL)
-		return "no key: the record is none";
+		return no_key;
 	key->kind = signature->key_kind;
 	key->is_testing = lists(&list, "t", "y", "y", false);
 	key->is_strict = lists(&list, "t", "s", "s", false);
@@ -101,12 +103,19 @@ static struct mg_dkim_verdict try_record(
 	return verdict;
 }
 
-/* Pass is best; then what a key said; then the first record. */
-static bool is_better(const struct mg_dkim_verdict *a, const struct mg_dkim_verdict *b)
+/* Pass is best; then what a key said; then why a record does not fit; last that it is no key at all. */
+static int rank(const struct mg_dkim_verdict *verdict)
 {
-	if (b->result == MG_RESULT_UNSET || a->result == MG_RESULT_PASS)
-		return true;
-	return b->result == MG_RESULT_PERMERROR && a->result != MG_RESULT_PERMERROR;
+	switch (verdict->result) {
+	case MG_RESULT_UNSET:
+		return 0;
+	case MG_RESULT_PERMERROR:
+		return verdict->reason == no_key ? 1 : 2;
+	case MG_RESULT_PASS:
+		return 4;
+	default:
+		return 3;
+	}
 }
 
 struct mg_dkim_verdict mg_dkim_verify(const struct mg_dns_answer *answer, const struct mg_signature *signature,
@@ -120,7 +129,7 @@ struct mg_dkim_verdict mg_dkim_verify(const struct mg_dns_answer *answer, const 
 	for (size_t i = 0; i < answer->count && i < MG_DKIM_RECORDS && best.result != MG_RESULT_PASS; i++) {
 		struct mg_dkim_verdict verdict = try_record(answer->records[i].text, signature, digest);
 
-		if (is_better(&verdict, &best))
+		if (rank(&verdict) > rank(&best))
 			best = verdict;
 	}
 	if (best.result == MG_RESULT_UNSET)

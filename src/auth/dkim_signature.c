@@ -12,7 +12,24 @@ enum { ALGORITHM_MAX = 32, IDENTITY_MAX = 320, B_START = 8, SIGNATURE_MAX = 2048
 struct reading {
 	struct mg_signature *signature;
 	struct mg_arena *arena;
+	bool is_short; /* of memory */
 };
+
+static void *take(struct reading *r, size_t bytes)
+{
+	void *piece = mg_arena_take(r->arena, bytes);
+
+	r->is_short |= piece == NULL;
+	return piece;
+}
+
+static const char *keep(struct reading *r, struct mg_str text)
+{
+	const char *copy = mg_arena_text(r->arena, text, text.n);
+
+	r->is_short |= text.n > 0 && copy[0] == '\0';
+	return copy;
+}
 
 void mg_signature_is(struct mg_signature *signature, enum mg_result result, const char *reason)
 {
@@ -44,7 +61,7 @@ static bool read_algorithm(struct reading *r, const struct mg_tag *tag)
 	struct mg_signature *s = r->signature;
 
 	if (is_word(tag->value))
-		s->algorithm = mg_arena_text(r->arena, tag->value, ALGORITHM_MAX);
+		s->algorithm = keep(r, tag->value);
 	s->key_kind = mg_str_eq(tag->value, MG_STR("ed25519-sha256")) ? MG_KEY_ED25519 : MG_KEY_RSA;
 	if (mg_str_eq(tag->value, MG_STR("rsa-sha1")))
 		mg_signature_is(s, MG_RESULT_PERMERROR, "rsa-sha1 is no longer accepted (RFC 8301)");
@@ -60,7 +77,7 @@ static const char *read_name(struct reading *r, struct mg_str text, size_t label
 	if (text.n == 0 || text.p[text.n - 1] == '.' || !mg_domain_ascii(text, place) ||
 		mg_domain_labels(mg_str_z(place)) < labels)
 		return "";
-	return mg_arena_text(r->arena, mg_str_z(place), sizeof place);
+	return keep(r, mg_str_z(place));
 }
 
 static bool read_domain(struct reading *r, const struct mg_tag *tag)
@@ -88,7 +105,7 @@ static size_t without_blanks(char *place, size_t room, struct mg_str text)
 static bool read_signature(struct reading *r, const struct mg_tag *tag)
 {
 	size_t room = tag->value.n / 4 * 3 + 3, n;
-	unsigned char *place = room <= SIGNATURE_MAX * 2 ? mg_arena_take(r->arena, room) : NULL;
+	unsigned char *place = room <= SIGNATURE_MAX * 2 ? take(r, room) : NULL;
 	char start[B_START];
 
 	if (place == NULL || !mg_base64_decode(tag->value, place, room, &n) || n == 0 || n > SIGNATURE_MAX)
@@ -96,7 +113,7 @@ static bool read_signature(struct reading *r, const struct mg_tag *tag)
 	r->signature->signature = mg_str_of(place, n);
 	r->signature->b_raw = tag->raw;
 	n = without_blanks(start, sizeof start, tag->value);
-	r->signature->b_start = mg_arena_text(r->arena, mg_str_of(start, n), n);
+	r->signature->b_start = keep(r, mg_str_of(start, n));
 	return true;
 }
 
@@ -143,7 +160,7 @@ static bool read_names(struct reading *r, const struct mg_tag *tag)
 
 	for (size_t i = 0; i < rest.n; i++)
 		room += rest.p[i] == ':';
-	if (room > MG_HEADER_NAMES || (s->names = mg_arena_take(r->arena, room * sizeof *s->names)) == NULL)
+	if (room > MG_HEADER_NAMES || (s->names = take(r, room * sizeof *s->names)) == NULL)
 		return false;
 	while (mg_read_colon_item(&rest, &name)) {
 		if (!is_field_name(name))
@@ -171,7 +188,7 @@ static bool read_identity(struct reading *r, const struct mg_tag *tag)
 	if (tag->value.n > IDENTITY_MAX || !read_identity_domain(mg_str_of(text, n), domain))
 		return false;
 	mg_str_copy(text + at + 1, sizeof text - at - 1, mg_str_z(domain));
-	s->identity = mg_arena_text(r->arena, mg_str_z(text), sizeof text);
+	s->identity = keep(r, mg_str_z(text));
 	s->is_identity_below = !mg_str_eq(mg_str_z(domain), mg_str_z(s->domain));
 	return mg_domain_is_within(mg_str_z(domain), mg_str_z(s->domain));
 }
@@ -324,18 +341,18 @@ static void complete(struct reading *reading)
 		mg_str_copy(text + n, sizeof text - n, parts[i]);
 		n += parts[i].n;
 	}
-	s->key_name = mg_arena_text(reading->arena, mg_str_of(text, n), n);
+	s->key_name = keep(reading, mg_str_of(text, n));
 	if (s->identity[0] != '\0' || s->domain[0] == '\0')
 		return;
 	text[0] = '@';
 	mg_str_copy(text + 1, sizeof text - 1, mg_str_z(s->domain));
-	s->identity = mg_arena_text(reading->arena, mg_str_z(text), sizeof text);
+	s->identity = keep(reading, mg_str_z(text));
 }
 
 void mg_signature_parse(struct mg_signature *signature, struct mg_arena *arena, enum mg_signature_kind kind,
 	struct mg_str value, int64_t now_s)
 {
-	struct reading reading = { signature, arena };
+	struct reading reading = { signature, arena, false };
 	struct mg_tag_list list;
 
 	*signature = (struct mg_signature){ .kind = kind,
@@ -361,4 +378,8 @@ void mg_signature_parse(struct mg_signature *signature, struct mg_arena *arena, 
 		check_names(signature);
 	check_times(signature, now_s);
 	complete(&reading);
+	if (reading.is_short) {
+		signature->result = MG_RESULT_TEMPERROR;
+		signature->reason = "no memory";
+	}
 }

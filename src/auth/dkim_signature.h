@@ -1,7 +1,8 @@
 /* dkim_signature.h - one signature as its field tells it: DKIM-Signature (RFC 6376 section 3.5), ARC-Message-Signature and
  * ARC-Seal (RFC 8617 sections 4.1.2 and 4.1.3), which are lists of nearly the same tags.
  *
- * What is wrong becomes the result: permerror with the tag that is at fault; `fail` for one that has expired. Domains and
+ * What is wrong becomes the result: permerror with the tag that is at fault; `fail` for one that has expired;
+ * temperror when there was no memory. Domains and
  * selectors may have U-labels (RFC 8616) and are kept as A-labels in lower case.
  *
  * Threads: pure. */

@@ -99,8 +99,35 @@ void message_verify(struct message *message, struct zone *zone, const char *text
 	}
 }
 
+bool message_verify_arc(struct message *message, struct zone *zone, const char *header, const char *body, size_t max)
+{
+	struct mg_str rest = mg_str_z(header);
+	struct mg_field field;
+
+	*message = (struct message){ .hashes = mg_body_hashes_new(), .lookup = zone_lookup(zone) };
+	mg_arena_init(&message->arena, MEMORY);
+	mg_arena_init(&message->small, max);
+	mg_fields_init(&message->fields, &message->arena);
+	if ((message->arc = mg_arc_new(&message->small, &message->fields, 1700000000)) == NULL) {
+		message_end(message);
+		return false;
+	}
+	while (next_field(&rest, &field)) {
+		mg_fields_add(&message->fields, field.name, field.value);
+		mg_arc_field(message->arc, message->lookup);
+	}
+	mg_arc_header_end(message->arc, message->hashes);
+	mg_body_hashes_add(message->hashes, mg_str_z(body));
+	mg_body_hashes_end(message->hashes);
+	mg_arc_body_end(message->arc, message->hashes);
+	while (mg_arc_step(message->arc, message->lookup) == MG_STEP_WAIT && zone_deliver(zone))
+		;
+	return true;
+}
+
 void message_end(struct message *message)
 {
+	mg_arena_fini(&message->small);
 	mg_lookup_free(&message->lookup);
 	mg_body_hashes_free(&message->hashes);
 	mg_arena_fini(&message->arena);

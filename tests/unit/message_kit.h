@@ -13,7 +13,7 @@
 /* ---- verifying ---- */
 
 struct message {
-	struct mg_arena arena;
+	struct mg_arena arena, small;
 	struct mg_fields fields;
 	struct mg_body_hashes *hashes;
 	struct mg_lookup *lookup;
@@ -25,6 +25,8 @@ struct message {
  * after the body. `options` may be NULL: ten signatures. */
 void message_verify(struct message *message, struct zone *zone, const char *text, size_t n,
 	const struct mg_dkim_options *options, size_t chunk);
+/* Only the chain, the evaluator in an arena of `max` bytes. False: it could not be made; nothing is to be ended. */
+bool message_verify_arc(struct message *message, struct zone *zone, const char *header, const char *body, size_t max);
 void message_end(struct message *message);
 
 /* ---- signing ---- */

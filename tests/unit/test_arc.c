@@ -220,6 +220,8 @@ static const struct chain_row chain_rows[] = {
 	{ "l= short", 1, 1, { .message = MESSAGE " l=4;" }, MG_RESULT_FAIL, "l=", 0 },
 	{ "expired", 1, 1, { .message = MESSAGE " x=1699999999;" }, MG_RESULT_FAIL, "expired", 0 },
 	{ "an older one expired", 2, 1, { .message = MESSAGE " x=1699999999;" }, MG_RESULT_PASS, "", 2 },
+	{ "an older one with a key of its own", 2, 1,
+		{ .message = "i=$N; a=rsa-sha256; " CRR "d=hop9.example; s=sel; " HB }, MG_RESULT_PASS, "", 0 },
 	{ "fifty sets", 50, 0, { 0 }, MG_RESULT_PASS, "", 27 }, /* the keys of 24 hops are asked for early */
 	{ "fifty-one sets", 51, 0, { 0 }, MG_RESULT_FAIL, "instance", 0 },
 };
@@ -257,7 +259,75 @@ static void a_chain_is_judged(void **state)
 	end_chain(&chain);
 }
 
-/* Whatever byte of the chain is changed, it does not pass; blanks in its folds and letters of names are free. */
+/* A chain of one with more fields below it must fail, and say `reason`. */
+static void fails_with(const char *more, int times, const char *reason)
+{
+	const struct mg_dkim_options options = { .max_signatures = 64, .now_s = 1700000000 };
+	struct chain chain;
+	struct zone zone;
+	struct message message;
+
+	make_chain(&chain, 1, 0, NULL);
+	make_zone(&zone);
+	for (int i = 0; i < times; i++)
+		mg_buf_addf(&chain.text, more, i);
+	mg_buf_addz(&chain.text, "\r\n" BODY);
+	message_verify(&message, &zone, mg_buf_z(&chain.text), chain.text.n, &options, 0);
+	assert_int_equal(mg_arc_output(message.arc)->result, MG_RESULT_FAIL);
+	assert_non_null(strstr(mg_arc_output(message.arc)->reason, reason));
+	message_end(&message);
+	zone_end(&zone);
+	end_chain(&chain);
+}
+
+static void two_results_of_one_instance_break_it(void **state)
+{
+	(void)state;
+	fails_with("ARC-Authentication-Results: i=1; other.example; x=%d\r\n", 1, "two ARC-Authentication-Results");
+}
+
+static void a_header_that_was_cut_breaks_it(void **state)
+{
+	(void)state;
+	fails_with("X: %d\r\n", MG_FIELDS_MAX, "too large");
+}
+
+/* DKIM signatures have taken all hashes of the body. */
+static void without_a_body_hash_it_does_not_pass(void **state)
+{
+	(void)state;
+	fails_with("DKIM-Signature: v=1; a=rsa-sha256; d=hop1.example; s=sel; h=From; l=%d; b=AAAA; "
+		   "bh=frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=\r\n",
+		MG_BODY_HASHES, "too many different hashes");
+}
+
+/* Arenas of every size: never a fail that is ours. */
+static void little_memory_is_temperror(void **state)
+{
+	struct chain chain;
+	struct zone zone;
+	unsigned passed = 0;
+
+	(void)state;
+	make_chain(&chain, 2, 0, NULL);
+	make_zone(&zone);
+	for (size_t max = 0; max < 48 * 1024; max += 512) {
+		struct message message;
+		enum mg_result result;
+
+		if (!message_verify_arc(&message, &zone, mg_buf_z(&chain.text), BODY, max))
+			continue;
+		result = mg_arc_output(message.arc)->result;
+		assert_true(result == MG_RESULT_PASS || result == MG_RESULT_TEMPERROR);
+		passed += result == MG_RESULT_PASS;
+		message_end(&message);
+	}
+	assert_int_not_equal(passed, 0);
+	zone_end(&zone);
+	end_chain(&chain);
+}
+
+/* Whatever byte of the chain is changed, it does not pass. Free are blanks, and the last bits of base64 before '='. */
 static void no_byte_may_change(void **state)
 {
 	struct chain chain;
@@ -271,7 +341,7 @@ static void no_byte_may_change(void **state)
 	for (size_t i = 0; i < chain.text.n; i++) {
 		struct message message;
 
-		if (strchr(" \t\r\n", chain.text.p[i]) != NULL)
+		if (strchr(" \t\r\n", chain.text.p[i]) != NULL || memcmp(chain.text.p + i + 1, "=\r", 2) == 0)
 			continue;
 		chain.text.p[i] ^= 1;
 		message_verify(&message, &zone, mg_buf_z(&chain.text), chain.text.n, NULL, 0);
@@ -295,6 +365,10 @@ int main(void)
 	public_key(rsa, false, rsa_p, sizeof rsa_p);
 	public_key(ed25519, false, ed25519_p, sizeof ed25519_p);
 	ADD_ROWS(tests, n, chain_rows, a_chain_is_judged);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(two_results_of_one_instance_break_it);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_header_that_was_cut_breaks_it);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(without_a_body_hash_it_does_not_pass);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(little_memory_is_temperror);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(no_byte_may_change);
 	failed = _cmocka_run_group_tests("arc", tests, n, NULL, NULL);
 	EVP_PKEY_free(rsa);
