@@ -52,7 +52,9 @@ bool mg_base64_decode(struct mg_str text, unsigned char *place, size_t room, siz
 			return false;
 		place[n++] = (unsigned char)(group >> (count == 2 ? 4 : count == 3 ? 2 : 0));
 	}
-	if (count == 1 || !is_padding(mg_str_from(text, i), count))
+	if (count == 1 || (count == 2 && group & 0xf) || (count == 3 && group & 0x3)) /* bits that stand for nothing */
+		return false;
+	if (!is_padding(mg_str_from(text, i), count))
 		return false;
 	*bytes_out = n;
 	return true;

@@ -7,7 +7,7 @@
 #include "base/str.h"
 
 /* Decodes `text` into `place` of `room` bytes. False: a byte that is none of the alphabet, text behind the padding, a last
- * group of one character, or more than `room` bytes. Missing padding is forgiven. */
+ * group of one character or with bits that stand for nothing, or more than `room` bytes. Missing padding is forgiven. */
 bool mg_base64_decode(struct mg_str text, unsigned char *place, size_t room, size_t *bytes_out);
 
 #endif

@@ -49,7 +49,7 @@ struct mg_engine {
 	struct mg_session *table, *pids; /* by key; by the smtpd process of a waiting transaction */
 	const struct mg_conf *conf;
 	const struct mg_domains *domains;
-	TAILQ_HEAD(, mg_session) ready;
+	TAILQ_HEAD(mg_ready_sessions, mg_session) ready;
 	struct mg_policy_waiter *waiters; /* the loop's thread */
 	struct mg_counters *counters;
 	const struct mg_lookup_source *dns; /* NULL: senders are not checked */

@@ -161,14 +161,36 @@ static void tell_data(struct story *story)
 		tell(story, time, "data", MG_SAY(N_("the message was received: Message-ID <%1>"), message_id));
 }
 
+static void tell_check(struct story *story, const char *what)
+{
+	tell(story, number_of(story->txn, "end_time"), "checks",
+		MG_SAY(N_("where it says it comes from was checked: %1"), what));
+}
+
+/* Of a record without details the results alone. */
+static void tell_results(struct story *story)
+{
+	const json_t *auth = json_object_get(story->txn, "auth");
+
+	for (int i = 0; i < MG_METHODS; i++) {
+		const char *method = mg_method_name((enum mg_method)i), *result = text_of(auth, method);
+		char text[64];
+
+		snprintf(text, sizeof text, "%s=%s", method, result);
+		if (result[0] != '\0')
+			tell_check(story, text);
+	}
+}
+
 static void tell_checks(struct story *story)
 {
+	const json_t *details = json_object_get(story->txn, "auth_details");
 	size_t i;
 	json_t *detail;
 
-	json_array_foreach(json_object_get(story->txn, "auth_details"), i, detail)
-		tell(story, number_of(story->txn, "end_time"), "checks",
-			MG_SAY(N_("where it says it comes from was checked: %1"), json_string_value(detail)));
+	if (json_array_size(details) == 0)
+		tell_results(story);
+	json_array_foreach((json_t *)details, i, detail) tell_check(story, json_string_value(detail));
 }
 
 /* The verdict's words, by action and by whether Postfix itself spoke it. Arguments: code, text, rule, would. */

@@ -120,7 +120,7 @@ static bool read_mailbox(struct mg_author *author, struct mg_str *rest)
 		if (mg_read_quoted(rest, &content) || read_atom(rest).n > 0) {
 			is_sound &= !has_at;
 		} else if (mg_read_token(rest, MG_STR("@"))) {
-			is_sound &= !has_at && read_domain(&shown, rest);
+			is_sound &= read_domain(&shown, rest) && !has_at;
 			has_at = true;
 		} else {
 			*rest = mg_str_from(*rest, 1);

@@ -153,7 +153,7 @@ static void expiry_answers_what_is_under_way(void **state)
 	mg_lookup_expire(lookup);
 	assert_int_equal(zone.waiting_count, 0); /* cancelled */
 	assert_int_equal(get(lookup, "a.example")->status, MG_DNS_FOUND);
-	assert_int_equal(get(lookup, "b.example")->trouble, MG_DNS_TIMEOUT);
+	assert_int_equal(get(lookup, "b.example")->trouble, MG_DNS_BUDGET);
 	assert_int_equal(get(lookup, "new.example")->trouble, MG_DNS_BUDGET);
 	assert_int_equal(zone.asked, 2);
 	assert_int_equal(mg_lookup_pending(lookup), 0);
