@@ -170,6 +170,7 @@ static void serve_udp_query(struct server *server, const struct query *query, co
 		break;
 	case ACT_TRUNCATE:
 	case ACT_HANG_UP:
+	case ACT_MUTE_TCP:
 		n = begin_reply(query, reply, 0x200);
 		break;
 	case ACT_CUT:
@@ -238,6 +239,8 @@ static bool serve_tcp(struct server *server, int fd)
 		if (length > (size_t)got - at - 2 || !read_query(bytes + at + 2, length, &query))
 			return false;
 		server->tcp++;
+		if (server->act == ACT_MUTE_TCP)
+			return true;
 		n = server->act == ACT_GARBAGE ? garbage(&query, reply + 2)
 					       : answer(server, &query, reply + 2, server->mark);
 		reply[0] = (unsigned char)(n >> 8);

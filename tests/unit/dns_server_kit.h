@@ -27,6 +27,7 @@ enum server_act {
 	ACT_DEAF_EDNS,    /* silent to queries with OPT */
 	ACT_GARBAGE,      /* a reply whose records are nonsense, over TCP too */
 	ACT_HANG_UP,      /* over UDP: TC; over TCP: closes without a word */
+	ACT_MUTE_TCP,     /* over UDP: TC; over TCP: not a word */
 };
 
 struct server {
