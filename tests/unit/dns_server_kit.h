@@ -20,6 +20,7 @@ enum server_act {
 	ACT_CUT,          /* over UDP: the last bytes are missing, and no TC */
 	ACT_LIE_ID,       /* first a reply with another id and 192.0.2.66, then the right one */
 	ACT_LIE_QUESTION, /* first a reply to another name, then the right one */
+	ACT_LIE_ADDRESS,  /* first a reply from another port, then the right one */
 	ACT_EMPTY,        /* first an empty datagram, then the right one */
 	ACT_NO_EDNS,      /* FORMERR to queries with OPT */
 	ACT_NO_EDNS_BARE, /* FORMERR without the question */

@@ -130,6 +130,7 @@ static const struct act_row act_rows[] = {
 	{ "truncated, TCP closes, the next is asked", 2, { ACT_HANG_UP, ACT_ANSWER }, FOUND(2), { 1, 1 }, 1 },
 	{ "a lie with another id is passed over", 1, { ACT_LIE_ID }, FOUND(1), { 1, 0 }, 0 },
 	{ "a lie with another question is passed over", 1, { ACT_LIE_QUESTION }, FOUND(1), { 1, 0 }, 0 },
+	{ "a lie from another address is passed over", 1, { ACT_LIE_ADDRESS }, FOUND(1), { 1, 0 }, 0 },
 	{ "an empty datagram is passed over", 1, { ACT_EMPTY }, FOUND(1), { -1, 0 }, 0 },
 	{ "FORMERR to EDNS, asked without", 1, { ACT_NO_EDNS }, FOUND(1), { 2, 0 }, 0 },
 	{ "FORMERR without the question, asked without EDNS", 1, { ACT_NO_EDNS_BARE }, FOUND(1), { 2, 0 }, 0 },
