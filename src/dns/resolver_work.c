@@ -32,7 +32,7 @@ static void start_ticking(struct mg_resolver *resolver)
 /* Asks the servers that are down the same, for the time when they are up again. */
 static void probe(struct mg_resolver *resolver, const struct mg_dns_question *question, int64_t now_us)
 {
-	for (size_t i = 0; i < resolver->server_count; i++) {
+	for (size_t i = 0; resolver->server_count > 1 && i < resolver->server_count; i++) {
 		struct mg_server *server = resolver->servers[i];
 		struct mg_attempt *attempt;
 

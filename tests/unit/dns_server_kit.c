@@ -130,12 +130,24 @@ static size_t garbage(const struct query *query, unsigned char *reply)
 	return put(reply, at, "\xff\xff\xff", 3);
 }
 
+static void send_from_elsewhere(const struct sockaddr_in *to, const unsigned char *bytes, size_t n)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	mg_assert(sendto(fd, bytes, n, 0, (const void *)to, sizeof *to) == (ssize_t)n);
+	mg_fd_close(&fd);
+}
+
 /* What a lie says is told apart by its address. */
 static void lie(struct server *server, const struct query *query, const struct sockaddr_in *to, enum server_act act)
 {
 	unsigned char *reply = server->run->reply;
 	size_t n = answer(server, query, reply, 66);
 
+	if (act == ACT_LIE_ADDRESS) {
+		send_from_elsewhere(to, reply, n);
+		return;
+	}
 	if (act == ACT_LIE_ID)
 		reply[1] ^= 1;
 	else if (act == ACT_LIE_QUESTION)
@@ -170,6 +182,7 @@ static void serve_udp_query(struct server *server, const struct query *query, co
 		break;
 	case ACT_TRUNCATE:
 	case ACT_HANG_UP:
+	case ACT_MUTE_TCP:
 		n = begin_reply(query, reply, 0x200);
 		break;
 	case ACT_CUT:
@@ -177,6 +190,7 @@ static void serve_udp_query(struct server *server, const struct query *query, co
 		break;
 	case ACT_LIE_ID:
 	case ACT_LIE_QUESTION:
+	case ACT_LIE_ADDRESS:
 	case ACT_EMPTY:
 		lie(server, query, to, act);
 		n = answer(server, query, reply, server->mark);
@@ -238,6 +252,8 @@ static bool serve_tcp(struct server *server, int fd)
 		if (length > (size_t)got - at - 2 || !read_query(bytes + at + 2, length, &query))
 			return false;
 		server->tcp++;
+		if (server->act == ACT_MUTE_TCP)
+			return true;
 		n = server->act == ACT_GARBAGE ? garbage(&query, reply + 2)
 					       : answer(server, &query, reply + 2, server->mark);
 		reply[0] = (unsigned char)(n >> 8);

@@ -20,6 +20,7 @@ enum server_act {
 	ACT_CUT,          /* over UDP: the last bytes are missing, and no TC */
 	ACT_LIE_ID,       /* first a reply with another id and 192.0.2.66, then the right one */
 	ACT_LIE_QUESTION, /* first a reply to another name, then the right one */
+	ACT_LIE_ADDRESS,  /* first a reply from another port, then the right one */
 	ACT_EMPTY,        /* first an empty datagram, then the right one */
 	ACT_NO_EDNS,      /* FORMERR to queries with OPT */
 	ACT_NO_EDNS_BARE, /* FORMERR without the question */
@@ -27,6 +28,7 @@ enum server_act {
 	ACT_DEAF_EDNS,    /* silent to queries with OPT */
 	ACT_GARBAGE,      /* a reply whose records are nonsense, over TCP too */
 	ACT_HANG_UP,      /* over UDP: TC; over TCP: closes without a word */
+	ACT_MUTE_TCP,     /* over UDP: TC; over TCP: not a word */
 };
 
 struct server {

@@ -187,7 +187,7 @@ static const struct parse_row parse_rows[] = {
 		MG_DNS_TROUBLE, MG_DNS_MALFORMED, 0, NULL },
 	{ "a pointer to itself", MG_DNS_PTR, BYTES(HEAD(OK, "\1", "\0") ASK(PTR_) Q RR(PTR_) TTL("\1") "\0\2\300\47"),
 		MG_DNS_TROUBLE, MG_DNS_MALFORMED, 0, NULL },
-	{ "a pointer forward", MG_DNS_PTR, BYTES(HEAD(OK, "\1", "\0") ASK(PTR_) Q RR(PTR_) TTL("\1") "\0\3\300\51\0"),
+	{ "a pointer forward", MG_DNS_PTR, BYTES(HEAD(OK, "\1", "\0") ASK(PTR_) Q RR(PTR_) TTL("\1") "\0\2\300\51\0"),
 		MG_DNS_TROUBLE, MG_DNS_MALFORMED, 0, NULL },
 	{ "half a pointer", MG_DNS_PTR, BYTES(HEAD(OK, "\1", "\0") ASK(PTR_) Q RR(PTR_) TTL("\1") "\0\1\300"),
 		MG_DNS_TROUBLE, MG_DNS_MALFORMED, 0, NULL },
