@@ -108,11 +108,12 @@ static struct mg_session *take_ready(struct mg_engine *engine)
 	return session;
 }
 
+/* Its time is over, or what it waits for has ended without it. */
 static struct mg_policy_waiter *first_overdue(const struct mg_engine *engine, int64_t now_us)
 {
 	struct mg_policy_waiter *waiter = engine->waiters;
 
-	while (waiter != NULL && waiter->deadline_us > now_us)
+	while (waiter != NULL && waiter->deadline_us > now_us && waiter->session->has_waiting)
 		waiter = waiter->next;
 	return waiter;
 }
