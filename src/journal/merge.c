@@ -12,6 +12,15 @@ static bool is_log_row(const struct mg_head *head)
 	return !(head->life & MG_LIFE_DOOR) && !head->is_refusal && head->first_line_us != 0;
 }
 
+/* A row of policy alone with this queue id: either the other half of the same message, whose doors met different workers
+ * during an upgrade, or a wrong guess, since policy hears no queue id at RCPT and the log's lines were given to it by
+ * process and second. What the milter knows settles both. */
+static bool is_settled_by(const struct mg_head *head, const struct mg_record *record)
+{
+	return record->by_milter && (head->life & MG_LIFE_DOOR) && !head->by_milter && !head->is_refusal &&
+	       head->first_line_us != 0;
+}
+
 static bool has_accepted(const struct mg_record *record)
 {
 	for (const struct mg_recipient *r = record->recipients; r != NULL; r = r->next)
@@ -31,8 +40,8 @@ static const struct mg_head *by_queue_id(struct mg_store *store, const struct mg
 	for (size_t i = 0; i < n; i++) {
 		int64_t first = heads[i].first_line_us;
 
-		if (!is_log_row(&heads[i]) || first < record->time_us - MG_JOIN_BEFORE_US ||
-			first > record->end_us + MG_JOIN_AFTER_US)
+		if (!(is_log_row(&heads[i]) || is_settled_by(&heads[i], record)) ||
+			first < record->time_us - MG_JOIN_BEFORE_US || first > record->end_us + MG_JOIN_AFTER_US)
 			continue;
 		if (best == NULL || llabs(first - record->time_us) < llabs(best->first_line_us - record->time_us))
 			best = &heads[i];

@@ -379,7 +379,14 @@ def test_upgrades_and_reloads_under_load_lose_nothing():
 
         def seen():
             return [t for t in lab.recent("--limit", "10000") if t["queue_id"]]
-        wait_until("every record", lambda: len(seen()) >= count and all(
-            r["delivery"] == "sent" for t in seen() for r in t["recipients"]), 60)
+
+        def missing():
+            records = seen()
+            open_ones = [t["queue_id"] for t in records if any(r["delivery"] != "sent" for r in t["recipients"])]
+            return f"{len(records)} records, without delivery: {open_ones[:5]}" if len(records) < count or open_ones else ""
+        try:
+            wait_until("every record", lambda: not missing(), 60)
+        except TimeoutError:
+            raise AssertionError(missing()) from None
         assert len({t["queue_id"] for t in seen()}) == len(seen()) == count
         assert not [t for t in seen() if not t["doors"]], "a door saw every message"

@@ -49,6 +49,11 @@ static const struct outcome_case outcome_cases[] = {
 		"client q=Q1 t=9 pid=7 ip=192.0.2.1\nmsgid q=Q1 t=10 msgid=m1@example\nqueued q=Q1 t=10 size=7\n" SENT_A
 		"removed q=Q1 t=12\n",
 		"[{'queue_id':'Q1','recipients':[{'delivery':'sent'}]}]", 0 },
+	{ "the log's lines went to a half of policy's: the milter's record settles it", false, NULL,
+		"record t=10 end=11 pid=7 ip=192.0.2.1 name=mx.example from=s@example rcpt=a@x\n" CLIENT_Q1 MESSAGE_Q1
+			SENT_A "removed q=Q1 t=12\nwait 1\n" RECORD "rcpt=a@x doors=milter\n",
+		"[{'queue_id':'Q1','doors':['milter','policy'],'log_seen':true,'recipients':[{'delivery':'sent'}]}]",
+		0 },
 	{ "put off, then sent", true, RECORD "rcpt=a@x",
 		CLIENT_Q1 MESSAGE_Q1 "delivery q=Q1 t=12 to=a@x relay=none dsn=4.4.1 status=deferred reply=refused\n"
 				     "queued q=Q1 t=300 from=s@example size=1234\n"
