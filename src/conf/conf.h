@@ -97,7 +97,7 @@ struct mg_conf {
 		enum mg_level spf, dkim, arc, dmarc, iprev;
 		bool tempfail_on_temperror; /* on_temperror = "tempfail" */
 		struct mg_strings trusted_sealers;
-		bool add_header;
+		bool add_header, add_received_spf;
 		uint64_t max_signatures, time_budget_ms;
 		struct mg_dnsbl_row *dnsbl;
 		size_t dnsbl_count;

@@ -164,6 +164,7 @@ const struct mg_setting mg_settings[] = {
 	{ "auth.on_temperror", MG_SETTING_SWITCH, AT(auth.tempfail_on_temperror), "\"accept\"", 0, 1, temperrors, NULL, NULL, false, N_("what an enforced method does when DNS gives no answer") },
 	TEXTS("auth.trusted_sealers", AT(auth.trusted_sealers), mg_check_domain, N_("domains whose ARC seals are believed")),
 	BOOL("auth.add_header", AT(auth.add_header), "true", N_("add an Authentication-Results field")),
+	BOOL("auth.add_received_spf", AT(auth.add_received_spf), "false", N_("add a Received-SPF field too")),
 	UINT("auth.max_signatures", AT(auth.max_signatures), "8", 1, 64, N_("DKIM signatures looked at in a message")),
 	UINT("auth.time_budget_ms", AT(auth.time_budget_ms), "15000", 100, 29000, N_("time all evaluators have for a message")),
 	TABLE("auth.dnsbl", AT(auth.dnsbl), "( )", dnsbl_table, N_("DNS blocklists asked about the client")),

@@ -61,6 +61,22 @@ static int add_client(json_t *params, const char *client)
 	return add_text(params, "client", client);
 }
 
+/* What the sender's checks found, where they were made. */
+static void print_checks(const struct mg_ctl *ctl, const json_t *auth)
+{
+	static const char *const methods[] = { "spf", "dkim", "dmarc" };
+
+	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+		const char *result = mg_ctl_text(auth, methods[i]);
+		char text[48];
+
+		if (result[0] == '\0')
+			continue;
+		snprintf(text, sizeof text, "  %s=%s", methods[i], result);
+		mg_ctl_print(ctl, MG_INK_FAINT, 0, text);
+	}
+}
+
 static void print_one(const struct mg_ctl *ctl, const json_t *txn)
 {
 	const json_t *client = json_object_get(txn, "client"), *recipients = json_object_get(txn, "recipients");
@@ -82,6 +98,7 @@ static void print_one(const struct mg_ctl *ctl, const json_t *txn)
 		snprintf(to, sizeof to, _(" to <%s>"), first);
 	mg_ctl_print(ctl, MG_INK_PLAIN, 0, to);
 	mg_ctl_print_delivery(ctl, recipients);
+	print_checks(ctl, json_object_get(txn, "auth"));
 	putchar('\n');
 }
 

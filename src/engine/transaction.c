@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/received_spf.h"
 #include "auth/results_field.h"
 #include "base/clock.h"
 #include "mail/address.h"
@@ -257,24 +258,44 @@ void mg_txn_judge(struct mg_txn *txn)
 	txn->is_judged = true;
 }
 
-/* Deleting a field moves those behind it up, so the last goes first; ours comes on top when they are gone. */
-static void collect_edits(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict)
+/* Deleting a field moves those behind it up, so the last goes first. */
+static void last_first(struct mg_edit *edits, size_t count)
+{
+	for (size_t i = 0, last = count; i + 1 < last; i++, last--) {
+		struct mg_edit first = edits[i];
+
+		edits[i] = edits[last - 1];
+		edits[last - 1] = first;
+	}
+}
+
+/* On top of all others. */
+static void insert_field(struct mg_txn *txn, const char *name, const struct mg_buf *value)
+{
+	if (value->n > 0 && make_room_for_edit(txn))
+		txn->edits[txn->edit_count++] = (struct mg_edit){ name, 0,
+			mg_arena_text(&txn->record->arena, mg_buf_str(value), MG_RESULTS_FIELD) };
+}
+
+static void insert_ours(struct mg_txn *txn, const char *own_id)
 {
 	struct mg_buf field;
 
-	for (size_t i = 0, last = txn->edit_count; i + 1 < last; i++, last--) {
-		struct mg_edit first = txn->edits[i];
+	mg_buf_init(&field, MG_RESULTS_FIELD);
+	if (txn->conf->auth.add_received_spf)
+		mg_received_spf(&field, txn->evaluation, own_id);
+	insert_field(txn, "Received-SPF", &field);
+	mg_buf_reset(&field);
+	mg_results_field(&field, txn->evaluation, own_id, "\n\t");
+	insert_field(txn, "Authentication-Results", &field);
+	mg_buf_fini(&field);
+}
 
-		txn->edits[i] = txn->edits[last - 1];
-		txn->edits[last - 1] = first;
-	}
-	if (txn->evaluation != NULL && own_id[0] != '\0' && make_room_for_edit(txn)) {
-		mg_buf_init(&field, MG_RESULTS_FIELD);
-		mg_results_field(&field, txn->evaluation, own_id, "\n\t");
-		txn->edits[txn->edit_count++] = (struct mg_edit){ "Authentication-Results", 0,
-			mg_arena_text(&txn->record->arena, mg_buf_str(&field), MG_RESULTS_FIELD) };
-		mg_buf_fini(&field);
-	}
+static void collect_edits(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict)
+{
+	last_first(txn->edits, txn->edit_count);
+	if (txn->evaluation != NULL && own_id[0] != '\0')
+		insert_ours(txn, own_id);
 	verdict->edits = txn->edits;
 	verdict->edit_count = txn->edit_count;
 }

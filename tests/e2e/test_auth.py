@@ -190,6 +190,18 @@ def test_forged_results_are_removed_wherever_they_hide():
         assert [field.split(": ", 1)[1] for field in left[1:]] == [value.decode() for value in kept], left
 
 
+def test_received_spf_where_it_is_wanted():
+    with Lab(zone=zone(), conf="auth = { add_received_spf = true; };") as lab:
+        lab.start()
+        code, text, _ = lab.send("joe@example.com", "ann@local.example", message=letter(), address=FRIEND)
+        assert code == 250, text
+        header = re.sub(rb"\r?\n[ \t]+", b" ", lab.mail_of("ann").split(b"\n\n", 1)[0]).decode()
+        field = re.search(r"(?m)^Received-SPF: (.*)$", header).group(1)
+        assert field.startswith("pass (mail.local.example: 203.0.113.10 is among the senders example.com allows"), field
+        assert field.endswith(' identity=mailfrom; client-ip=203.0.113.10; helo=client.example; envelope-from="joe@example.com";')
+        assert header.index("Authentication-Results:") < header.index("Received-SPF:")
+
+
 def test_dns_trouble_is_never_a_failure():
     with Lab(zone={"example.com": ["SERVFAIL"], "_dmarc.example.com": ["SERVFAIL"], "66.113.0.203.in-addr.arpa": ["TIMEOUT"]},
              conf='auth = { spf = "enforce"; iprev = "enforce"; };') as lab:
