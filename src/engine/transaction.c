@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth/received_spf.h"
-#include "auth/results_field.h"
 #include "base/clock.h"
 #include "mail/address.h"
 #include "mail/auth_results.h"
@@ -145,29 +143,6 @@ static void note_from(struct mg_txn *txn, struct mg_str value)
 					   : ""; /* no one author domain */
 }
 
-static bool make_room_for_edit(struct mg_txn *txn)
-{
-	size_t room = txn->edit_room == 0 ? 8 : 2 * txn->edit_room;
-	struct mg_edit *edits;
-
-	if (txn->edit_count < txn->edit_room)
-		return true;
-	if (room > MG_EDITS_MAX || (edits = mg_arena_take(&txn->record->arena, room * sizeof *edits)) == NULL)
-		return false;
-	if (txn->edit_count > 0)
-		memcpy(edits, txn->edits, txn->edit_count * sizeof *edits);
-	txn->edits = edits;
-	txn->edit_room = room;
-	return true;
-}
-
-/* Notes that this occurrence of the field is to be deleted. */
-static void delete_field(struct mg_txn *txn, const char *name, unsigned index)
-{
-	if (make_room_for_edit(txn))
-		txn->edits[txn->edit_count++] = (struct mg_edit){ name, index, NULL };
-}
-
 void mg_txn_header(struct mg_txn *txn, struct mg_str name, struct mg_str value, struct mg_str own_id)
 {
 	struct mg_record *record = txn->record;
@@ -180,7 +155,7 @@ void mg_txn_header(struct mg_txn *txn, struct mg_str name, struct mg_str value, 
 	} else if (mg_str_eq_nocase(name, MG_STR("Authentication-Results"))) {
 		txn->results_fields++;
 		if (mg_auth_results_claims(value, own_id))
-			delete_field(txn, "Authentication-Results", txn->results_fields);
+			mg_edits_delete(&txn->edits, &record->arena, "Authentication-Results", txn->results_fields);
 	}
 }
 
@@ -206,159 +181,12 @@ bool mg_txn_is_exempt(const struct mg_txn *txn)
 	return class == MG_RELAY_AUTHENTICATED || class == MG_RELAY_LOCAL || class == MG_RELAY_TRUSTED;
 }
 
-/* ---- what the checks found, and what is answered ---- */
-
 static const char *joined(struct mg_record *record, const char *first, const char *glue, const char *second)
 {
 	char text[256];
 
 	snprintf(text, sizeof text, "%s%s%s", first, glue, second);
 	return mg_record_text(record, mg_str_z(text));
-}
-
-static void count_results(
-	const struct mg_auth_result *result, const struct mg_evaluation *evaluation, struct mg_counters *counters)
-{
-	const struct mg_dmarc_output *dmarc = mg_evaluation_dmarc(evaluation);
-	const enum mg_result words[MG_METHODS] = { result->iprev, result->spf, result->dkim, result->arc,
-		result->dmarc };
-
-	for (int i = 0; i < MG_METHODS; i++)
-		atomic_fetch_add(&counters->auth[i][words[i]], 1);
-	if (dmarc != NULL && dmarc->rfc7489[0] != '\0')
-		atomic_fetch_add(&counters->dmarc_rfc7489, 1);
-	if (mg_evaluation_arc_overrides(evaluation))
-		atomic_fetch_add(&counters->arc_overrides, 1);
-}
-
-static void note_results(struct mg_txn *txn, struct mg_counters *counters)
-{
-	struct mg_record *record = txn->record;
-	struct mg_auth_result result;
-	struct mg_buf report;
-
-	result = mg_evaluation_result(txn->evaluation);
-	record->auth[MG_METHOD_IPREV] = mg_result_name(result.iprev);
-	record->auth[MG_METHOD_SPF] = mg_result_name(result.spf);
-	record->auth[MG_METHOD_DKIM] = mg_result_name(result.dkim);
-	record->auth[MG_METHOD_ARC] = mg_result_name(result.arc);
-	record->auth[MG_METHOD_DMARC] = mg_result_name(result.dmarc);
-	count_results(&result, txn->evaluation, counters);
-	mg_buf_init(&report, MG_RESULTS_FIELD);
-	mg_results_field(&report, txn->evaluation, "mailguard", "\n");
-	record->auth_report = mg_record_text(record, mg_buf_str(&report));
-	mg_buf_fini(&report);
-}
-
-void mg_txn_judge(struct mg_txn *txn)
-{
-	if (txn->evaluation == NULL || txn->is_judged || mg_txn_is_exempt(txn))
-		return;
-	mg_enforce(txn->evaluation, txn->conf, txn->record, &txn->judgement);
-	txn->is_judged = true;
-}
-
-/* Deleting a field moves those behind it up, so the last goes first. */
-static void last_first(struct mg_edit *edits, size_t count)
-{
-	for (size_t i = 0, last = count; i + 1 < last; i++, last--) {
-		struct mg_edit first = edits[i];
-
-		edits[i] = edits[last - 1];
-		edits[last - 1] = first;
-	}
-}
-
-/* On top of all others. */
-static void insert_field(struct mg_txn *txn, const char *name, const struct mg_buf *value)
-{
-	if (value->n > 0 && make_room_for_edit(txn))
-		txn->edits[txn->edit_count++] = (struct mg_edit){ name, 0,
-			mg_arena_text(&txn->record->arena, mg_buf_str(value), MG_RESULTS_FIELD) };
-}
-
-static void insert_ours(struct mg_txn *txn, const char *own_id)
-{
-	struct mg_buf field;
-
-	mg_buf_init(&field, MG_RESULTS_FIELD);
-	if (txn->conf->auth.add_received_spf)
-		mg_received_spf(&field, txn->evaluation, own_id);
-	insert_field(txn, "Received-SPF", &field);
-	mg_buf_reset(&field);
-	mg_results_field(&field, txn->evaluation, own_id, "\n\t");
-	insert_field(txn, "Authentication-Results", &field);
-	mg_buf_fini(&field);
-}
-
-static void collect_edits(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict)
-{
-	last_first(txn->edits, txn->edit_count);
-	if (txn->evaluation != NULL && own_id[0] != '\0')
-		insert_ours(txn, own_id);
-	verdict->edits = txn->edits;
-	verdict->edit_count = txn->edit_count;
-}
-
-/* Puts the judgement into the record and the verdict; in mode "observe" only into the record. */
-static void pass_judgement(struct mg_txn *txn, struct mg_verdict *verdict)
-{
-	const struct mg_judgement *judgement = &txn->judgement;
-	struct mg_record *record = txn->record;
-
-	if (!txn->is_judged || judgement->action == MG_ACTION_ACCEPT)
-		return;
-	record->text = judgement->text;
-	record->rule = judgement->rule;
-	record->code = joined(record, judgement->action == MG_ACTION_QUARANTINE ? "" : judgement->code,
-		judgement->dsn[0] == '\0' ? "" : " ", judgement->dsn);
-	if (txn->conf->mode == MG_MODE_OBSERVE) {
-		record->would = judgement->action;
-		return;
-	}
-	record->action = judgement->action;
-	verdict->action = judgement->action;
-	verdict->code = judgement->code;
-	verdict->dsn = judgement->dsn;
-	verdict->text = judgement->text;
-}
-
-void mg_txn_verdict(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict)
-{
-	txn->record->action = txn->conf->mode == MG_MODE_OBSERVE ? MG_ACTION_OBSERVE : MG_ACTION_ACCEPT;
-	pass_judgement(txn, verdict);
-	if (txn->conf->auth.add_header &&
-		(verdict->action == MG_ACTION_ACCEPT || verdict->action == MG_ACTION_QUARANTINE) &&
-		txn->conf->mode != MG_MODE_OBSERVE)
-		collect_edits(txn, own_id, verdict);
-}
-
-void mg_txn_policy_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
-{
-	struct mg_recipient *recipient = txn->asked;
-
-	pass_judgement(txn, verdict);
-	if (recipient == NULL || (verdict->action != MG_ACTION_REJECT && verdict->action != MG_ACTION_TEMPFAIL))
-		return;
-	recipient->verdict = verdict->action;
-	recipient->code = verdict->code;
-	recipient->dsn = verdict->dsn;
-	recipient->reply = verdict->text;
-}
-
-/* In mode "observe" policy did not wait for the checks; by now they may be done. */
-void mg_txn_conclude(struct mg_txn *txn, struct mg_counters *counters)
-{
-	struct mg_verdict withheld = { .action = MG_ACTION_ACCEPT };
-
-	if (txn->evaluation == NULL)
-		return;
-	if (!txn->record->by_milter && txn->conf->mode == MG_MODE_OBSERVE &&
-		mg_evaluation_step(txn->evaluation) == MG_STEP_DONE) {
-		mg_txn_judge(txn);
-		pass_judgement(txn, &withheld);
-	}
-	note_results(txn, counters);
 }
 
 /* The refusal that decides: the last one for good, or the last one. */

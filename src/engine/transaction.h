@@ -5,6 +5,7 @@
 #define MG_ENGINE_TRANSACTION_H
 
 #include "auth/evaluation.h"
+#include "engine/edits.h"
 #include "engine/enforce.h"
 #include "engine/engine.h"
 
@@ -33,8 +34,7 @@ struct mg_txn {
 	bool is_judged;
 	struct mg_recipient *asked; /* the recipient policy last asked about, or NULL */
 	unsigned results_fields;    /* Authentication-Results fields so far */
-	struct mg_edit *edits;      /* deletions, in the order the fields came */
-	size_t edit_count, edit_room;
+	struct mg_edits edits;
 };
 
 /* A new transaction with its record; NULL when memory is out. Takes references of both snapshots. */
@@ -55,6 +55,11 @@ void mg_txn_header(struct mg_txn *txn, struct mg_str name, struct mg_str value, 
 /* Whether what the checks found may count against this client: not those that logged in, are local or trusted. */
 bool mg_txn_is_exempt(const struct mg_txn *txn);
 
+/* Closes the record and hands it over; NULL when there was no transaction to speak of (no RCPT). The txn is freed. */
+struct mg_record *mg_txn_end(struct mg_txn **txn, enum mg_end how);
+
+/* ---- answer.c ---- */
+
 /* Once the evaluation is done: the judgement. */
 void mg_txn_judge(struct mg_txn *txn);
 
@@ -66,8 +71,5 @@ void mg_txn_policy_verdict(struct mg_txn *txn, struct mg_verdict *verdict);
 
 /* Before the end: notes and counts the evaluation's results, as far as they stand. */
 void mg_txn_conclude(struct mg_txn *txn, struct mg_counters *counters);
-
-/* Closes the record and hands it over; NULL when there was no transaction to speak of (no RCPT). The txn is freed. */
-struct mg_record *mg_txn_end(struct mg_txn **txn, enum mg_end how);
 
 #endif

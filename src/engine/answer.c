@@ -1,0 +1,136 @@
+/* What the sender's checks found goes into the record, what it asks for into the answer. */
+#include <stdio.h>
+
+#include "auth/received_spf.h"
+#include "auth/results_field.h"
+#include "engine/transaction.h"
+
+static void count_results(
+	const struct mg_auth_result *result, const struct mg_evaluation *evaluation, struct mg_counters *counters)
+{
+	const struct mg_dmarc_output *dmarc = mg_evaluation_dmarc(evaluation);
+	const enum mg_result words[MG_METHODS] = { result->iprev, result->spf, result->dkim, result->arc,
+		result->dmarc };
+
+	for (int i = 0; i < MG_METHODS; i++)
+		atomic_fetch_add(&counters->auth[i][words[i]], 1);
+	if (dmarc != NULL && dmarc->rfc7489[0] != '\0')
+		atomic_fetch_add(&counters->dmarc_rfc7489, 1);
+	if (mg_evaluation_arc_overrides(evaluation))
+		atomic_fetch_add(&counters->arc_overrides, 1);
+}
+
+static void note_results(struct mg_txn *txn, struct mg_counters *counters)
+{
+	struct mg_record *record = txn->record;
+	struct mg_auth_result result;
+	struct mg_buf report;
+
+	result = mg_evaluation_result(txn->evaluation);
+	record->auth[MG_METHOD_IPREV] = mg_result_name(result.iprev);
+	record->auth[MG_METHOD_SPF] = mg_result_name(result.spf);
+	record->auth[MG_METHOD_DKIM] = mg_result_name(result.dkim);
+	record->auth[MG_METHOD_ARC] = mg_result_name(result.arc);
+	record->auth[MG_METHOD_DMARC] = mg_result_name(result.dmarc);
+	count_results(&result, txn->evaluation, counters);
+	mg_buf_init(&report, MG_RESULTS_FIELD);
+	mg_results_field(&report, txn->evaluation, "mailguard", "\n");
+	record->auth_report = mg_record_text(record, mg_buf_str(&report));
+	mg_buf_fini(&report);
+}
+
+void mg_txn_judge(struct mg_txn *txn)
+{
+	if (txn->evaluation == NULL || txn->is_judged || mg_txn_is_exempt(txn))
+		return;
+	mg_enforce(txn->evaluation, txn->conf, txn->record, &txn->judgement);
+	txn->is_judged = true;
+}
+
+static void insert_ours(struct mg_txn *txn, const char *own_id)
+{
+	struct mg_arena *arena = &txn->record->arena;
+	struct mg_buf field;
+
+	mg_buf_init(&field, MG_RESULTS_FIELD);
+	if (txn->conf->auth.add_received_spf)
+		mg_received_spf(&field, txn->evaluation, own_id);
+	mg_edits_insert(&txn->edits, arena, "Received-SPF", mg_buf_str(&field));
+	mg_buf_reset(&field);
+	mg_results_field(&field, txn->evaluation, own_id, "\n\t");
+	mg_edits_insert(&txn->edits, arena, "Authentication-Results", mg_buf_str(&field));
+	mg_buf_fini(&field);
+}
+
+static void collect_edits(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict)
+{
+	mg_edits_last_first(&txn->edits);
+	if (txn->evaluation != NULL && own_id[0] != '\0')
+		insert_ours(txn, own_id);
+	verdict->edits = txn->edits.edit;
+	verdict->edit_count = txn->edits.count;
+}
+
+/* Puts the judgement into the record and the verdict; in mode "observe" only into the record. */
+static void pass_judgement(struct mg_txn *txn, struct mg_verdict *verdict)
+{
+	const struct mg_judgement *judgement = &txn->judgement;
+	struct mg_record *record = txn->record;
+	char code[32];
+
+	if (!txn->is_judged || judgement->action == MG_ACTION_ACCEPT)
+		return;
+	record->text = judgement->text;
+	record->rule = judgement->rule;
+	if (judgement->action != MG_ACTION_QUARANTINE) {
+		snprintf(code, sizeof code, "%s %s", judgement->code, judgement->dsn);
+		record->code = mg_record_text(record, mg_str_z(code));
+	}
+	if (txn->conf->mode == MG_MODE_OBSERVE) {
+		record->would = judgement->action;
+		return;
+	}
+	record->action = judgement->action;
+	verdict->action = judgement->action;
+	verdict->code = judgement->code;
+	verdict->dsn = judgement->dsn;
+	verdict->text = judgement->text;
+}
+
+void mg_txn_verdict(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict)
+{
+	txn->record->action = txn->conf->mode == MG_MODE_OBSERVE ? MG_ACTION_OBSERVE : MG_ACTION_ACCEPT;
+	pass_judgement(txn, verdict);
+	if (txn->conf->auth.add_header &&
+		(verdict->action == MG_ACTION_ACCEPT || verdict->action == MG_ACTION_QUARANTINE) &&
+		txn->conf->mode != MG_MODE_OBSERVE)
+		collect_edits(txn, own_id, verdict);
+}
+
+void mg_txn_policy_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
+{
+	struct mg_recipient *recipient = txn->asked;
+
+	pass_judgement(txn, verdict);
+	if (recipient == NULL || (verdict->action != MG_ACTION_REJECT && verdict->action != MG_ACTION_TEMPFAIL))
+		return;
+	recipient->verdict = verdict->action;
+	recipient->code = verdict->code;
+	recipient->dsn = verdict->dsn;
+	recipient->reply = verdict->text;
+}
+
+/* In mode "observe" policy did not wait for the checks; by now they may be done. */
+void mg_txn_conclude(struct mg_txn *txn, struct mg_counters *counters)
+{
+	struct mg_verdict withheld = { .action = MG_ACTION_ACCEPT };
+
+	if (txn->evaluation == NULL)
+		return;
+	if (!txn->record->by_milter && txn->conf->mode == MG_MODE_OBSERVE &&
+		mg_evaluation_step(txn->evaluation) == MG_STEP_DONE) {
+		mg_txn_judge(txn);
+		pass_judgement(txn, &withheld);
+	}
+	note_results(txn, counters);
+}
