@@ -6,6 +6,14 @@ import sys
 from lab import BUILD, Lab, queue_id_of, wait_until
 
 LOGIN = ("ann@mail.local.example", "correct horse")
+ZONE = {  # the DNS that the private mailguard asks
+    "stranger.example": [{"TXT": "v=spf1 ip4:203.0.113.66 -all"}],
+    "client.example": [{"A": "203.0.113.66"}],
+    "66.113.0.203.in-addr.arpa": [{"PTR": "client.example"}],
+    "_dmarc.stranger.example": [{"TXT": "v=DMARC1; p=none"}],
+    "_dmarc.bank.example": [{"TXT": "v=DMARC1; p=reject"}],
+}
+FORGED = b"From: Your bank <service@bank.example>\r\nTo: <ann@local.example>\r\nSubject: Urgent\r\n\r\nClick here.\r\n"
 
 
 def say(text):
@@ -33,6 +41,9 @@ def send_mails(lab):
         ("a stranger who wants us to relay is refused",
          dict(sender="spam@stranger.example", recipients="victim@foreign.example", address="203.0.113.66"),
          554, "unknown", "stranger"),
+        ("a message that only pretends to come from a bank is refused",
+         dict(sender="spam@stranger.example", recipients="ann@local.example", address="203.0.113.66", message=FORGED),
+         550, "unknown", "inbound"),
         ("a message whose next host is down waits in the queue",
          dict(sender="ann@local.example", recipients="bob@down.example", login=LOGIN), 250, "deferred", "authenticated"),
         ("a logged-in user writes to a colleague",
@@ -47,7 +58,7 @@ def send_mails(lab):
             wrong.append(f"{title}: expected {code}, got {got}")
         ids.append(queue_id)
         txn = lab.record(lambda t: t["recipients"] and t["recipients"][0]["address"] == mail["recipients"]
-                         and (not queue_id or t["queue_id"] == queue_id), title)
+                         and t["sender"] == mail["sender"] and (not queue_id or t["queue_id"] == queue_id), title)
         if queue_id:
             wait_until(f"{title}: delivery {end}", lambda: delivery(lab, queue_id) == end)
         expected = "accept" if code == 250 else "reject"
@@ -77,11 +88,11 @@ def main():
     arguments.add_argument("--once", action="store_true")
     once = arguments.parse_args().once
     step("Starting a private Postfix with mailguard wired in (your own Postfix is not touched)")
-    with Lab() as lab:
+    with Lab(zone=ZONE) as lab:
         lab.add_login("ann")
         lab.start()
         say(f"  Postfix on 127.0.0.1:{lab.port}, everything below {lab.root}")
-        step("Sending five telling mails")
+        step("Sending six telling mails")
         ids, wrong = send_mails(lab)
         wait_until("the wiring is checked", lambda: lab.mailguard.json("status")["wiring"]["milter"])
         step("What mailguard says")
@@ -92,8 +103,8 @@ def main():
         if show(lab, "trace", ids[0]) != 0:
             wrong.append("trace failed")
         counts = lab.mailguard.json("status")["transactions"]
-        if (counts["total"], counts["accepted"], counts["rejected"]) != (5, 3, 2):
-            wrong.append(f"status counts {counts}, expected 5 transactions: 3 accepted, 2 rejected")
+        if (counts["total"], counts["accepted"], counts["rejected"]) != (6, 3, 3):
+            wrong.append(f"status counts {counts}, expected 6 transactions: 3 accepted, 3 rejected")
         for line in wrong:
             print("NOT TRUE:", line, file=sys.stderr)
         tell_how_to_go_on(lab, not once)
