@@ -22,6 +22,8 @@ struct mg_evaluation {
 	struct mg_dkim *dkim;
 	struct mg_arc *arc;
 	struct mg_dmarc *dmarc;
+	struct mg_dmarc_output dmarc_output; /* in the end with ARC's word on it */
+	bool is_overridden;
 	bool iprev_done, dnsbl_done, spf_done, spf_helo_done, dkim_done, arc_done, dmarc_done;
 };
 
@@ -281,7 +283,42 @@ static void step_dmarc(struct mg_evaluation *e)
 	if (e->dmarc == NULL || e->dmarc_done || (e->spf != NULL && !e->spf_done) || (e->dkim != NULL && !e->dkim_done))
 		return;
 	identifiers = identifiers_of(e, &count);
-	e->dmarc_done = mg_dmarc_step(e->dmarc, e->lookup, identifiers, count) == MG_STEP_DONE;
+	if (mg_dmarc_step(e->dmarc, e->lookup, identifiers, count) == MG_STEP_DONE) {
+		e->dmarc_output = *mg_dmarc_output(e->dmarc);
+		e->dmarc_done = true;
+	}
+}
+
+static bool is_trusted_sealer(const struct mg_conf *conf, const char *sealer)
+{
+	for (size_t i = 0; i < conf->auth.trusted_sealers.count; i++)
+		if (mg_str_eq_nocase(mg_str_z(conf->auth.trusted_sealers.item[i]), mg_str_z(sealer)))
+			return true;
+	return false;
+}
+
+/* Every hand the message went through must be trusted: each could have changed it. The first of them must not have seen DMARC
+ * fail itself. */
+static bool is_chain_trusted(const struct mg_evaluation *e)
+{
+	const struct mg_arc_output *arc = e->arc == NULL ? NULL : mg_arc_output(e->arc);
+
+	if (arc == NULL || arc->result != MG_RESULT_PASS || arc->instance == 0)
+		return false;
+	for (unsigned i = 0; i < arc->instance; i++)
+		if (!is_trusted_sealer(e->o.conf, arc->sealer[i]))
+			return false;
+	return mg_str_find_str(arc->results[0], MG_STR("dmarc=fail")) == SIZE_MAX;
+}
+
+/* A trusted chain overrides a failure: nothing is left to be done then. */
+static void let_arc_override(struct mg_evaluation *e)
+{
+	if (e->dmarc == NULL)
+		return;
+	e->is_overridden = e->dmarc_output.result == MG_RESULT_FAIL && is_chain_trusted(e);
+	if (e->is_overridden)
+		e->dmarc_output.disposition = MG_DISPOSITION_NONE;
 }
 
 static bool is_done(const struct mg_evaluation *e)
@@ -308,7 +345,10 @@ enum mg_step mg_evaluation_step(struct mg_evaluation *e)
 		e->arc_done = mg_arc_step(e->arc, e->lookup) == MG_STEP_DONE;
 	if (e->has_message_end)
 		step_dmarc(e);
-	return is_done(e) ? MG_STEP_DONE : MG_STEP_WAIT;
+	if (!is_done(e))
+		return MG_STEP_WAIT;
+	let_arc_override(e);
+	return MG_STEP_DONE;
 }
 
 /* Answers may come between a step and the look at what is under way: only two idle rounds mean that nothing more will. */
@@ -363,7 +403,7 @@ const struct mg_arc_output *mg_evaluation_arc(const struct mg_evaluation *e)
 
 const struct mg_dmarc_output *mg_evaluation_dmarc(const struct mg_evaluation *e)
 {
-	return e->dmarc_done ? mg_dmarc_output(e->dmarc) : NULL;
+	return e->dmarc_done ? &e->dmarc_output : NULL;
 }
 
 struct mg_auth_result mg_evaluation_result(const struct mg_evaluation *e)
@@ -385,28 +425,9 @@ struct mg_auth_result mg_evaluation_result(const struct mg_evaluation *e)
 	return result;
 }
 
-static bool is_trusted_sealer(const struct mg_conf *conf, const char *sealer)
-{
-	for (size_t i = 0; i < conf->auth.trusted_sealers.count; i++)
-		if (mg_str_eq_nocase(mg_str_z(conf->auth.trusted_sealers.item[i]), mg_str_z(sealer)))
-			return true;
-	return false;
-}
-
-/* Every hand the message went through must be trusted: each could have changed it. The first of them must not have seen DMARC
- * fail itself. */
 bool mg_evaluation_arc_overrides(const struct mg_evaluation *e)
 {
-	const struct mg_arc_output *arc = e->arc_done ? mg_arc_output(e->arc) : NULL;
-	const struct mg_dmarc_output *dmarc = mg_evaluation_dmarc(e);
-
-	if (arc == NULL || dmarc == NULL || arc->result != MG_RESULT_PASS || arc->instance == 0 ||
-		dmarc->result != MG_RESULT_FAIL)
-		return false;
-	for (unsigned i = 0; i < arc->instance; i++)
-		if (!is_trusted_sealer(e->o.conf, arc->sealer[i]))
-			return false;
-	return mg_str_find_str(arc->results[0], MG_STR("dmarc=fail")) == SIZE_MAX;
+	return e->is_overridden;
 }
 
 const struct mg_ip *mg_evaluation_client(const struct mg_evaluation *e)

@@ -75,7 +75,7 @@ const struct mg_dkim_signature *mg_evaluation_dkim(const struct mg_evaluation *e
 const struct mg_arc_output *mg_evaluation_arc(const struct mg_evaluation *evaluation);
 const struct mg_dmarc_output *mg_evaluation_dmarc(const struct mg_evaluation *evaluation);
 
-/* Whether a passing ARC chain of trusted sealers overrides the DMARC failure. */
+/* Whether a passing ARC chain of trusted sealers overrides the DMARC failure: its disposition is then none. */
 bool mg_evaluation_arc_overrides(const struct mg_evaluation *evaluation);
 
 const struct mg_ip *mg_evaluation_client(const struct mg_evaluation *evaluation);

@@ -134,8 +134,7 @@ static void judge_dmarc(struct bench *bench)
 {
 	const struct mg_dmarc_output *dmarc = mg_evaluation_dmarc(bench->evaluation);
 
-	if (dmarc == NULL || bench->conf->auth.dmarc != MG_LEVEL_ENFORCE ||
-		mg_evaluation_arc_overrides(bench->evaluation))
+	if (dmarc == NULL || bench->conf->auth.dmarc != MG_LEVEL_ENFORCE)
 		return;
 	if (dmarc->disposition == MG_DISPOSITION_REJECT)
 		say(bench, MG_ACTION_REJECT, "5.7.1", "auth:dmarc", "Email rejected per DMARC policy for %s",

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 
 import yaml
 
@@ -21,8 +22,8 @@ class Text(yaml.SafeLoader):
 Text.yaml_implicit_resolvers = {}
 
 
-def auth(server, message=None, **options):
-    command = [str(BUILD / "mailguardctl"), "-c", os.devnull, "--json", "auth", "--dns", server.address]
+def auth(server, message=None, conf=os.devnull, **options):
+    command = [str(BUILD / "mailguardctl"), "-c", str(conf), "--json", "auth", "--dns", server.address]
     for name, value in options.items():
         if value is not None:
             command += [f"--{name}", str(value)]
@@ -120,3 +121,19 @@ def test_dmarc_cases():
         return f"{case['id']}: {found} ({dmarc['reason']})" if found else None
 
     together(json.loads((DATA / "dmarc" / "cases.json").read_text()), judge)
+
+
+def test_a_trusted_chain_overrides_dmarc():
+    suite = suites(DATA / "arc" / "valimail-dev.yml")[0]
+    message = next(test["message"] for test in suite["tests"].values() if test["cv"] == "Pass")
+    zone = {name: [{"TXT": value}] for name, value in suite["txt-records"].items()}
+    zone["_dmarc.d1.example.org"] = [{"TXT": "v=DMARC1; p=reject"}]
+    with DnsServer(zone) as server, tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
+        for sealers, disposition in (("", "reject"), ('"other.example"', "reject"), ('"example.org"', "none")):
+            conf.truncate(0)
+            conf.seek(0)
+            conf.write(f"auth = {{ trusted_sealers = ( {sealers} ); }};")
+            conf.flush()
+            got = auth(server, message.encode(), conf=conf.name, ip="192.0.2.1", helo="h.example", time=12345)
+            assert got["arc"]["result"] == "pass" and got["dmarc"]["result"] == "fail", got
+            assert got["arc"]["overrides"] == (disposition == "none") and got["dmarc"]["disposition"] == disposition, got
