@@ -82,6 +82,18 @@ static json_t *dns_json(const struct mg_resolver_stats *dns)
 		"by_type", by_type, "by_status", by_status, "by_trouble", by_trouble, "servers", servers_json(dns));
 }
 
+static json_t *zones_json(const struct mg_figures *figures)
+{
+	json_t *zones = json_array();
+
+	for (size_t i = 0; i < figures->zone_count; i++)
+		json_array_append_new(
+			zones, json_pack("{s:o, s:s, s:b}", "zone", mg_json_text(mg_str_z(figures->zones[i].shown)),
+				       "state", mg_dnsbl_health_name(figures->zones[i].health), "counts",
+				       figures->zones[i].is_believed));
+	return zones;
+}
+
 static json_t *figures_json(const struct mg_figures *figures)
 {
 	const struct mg_counters *counters = figures->counters;
@@ -105,14 +117,15 @@ json_t *mg_control_status(const struct mg_control_options *options)
 
 	options->figures(options->context, &figures);
 	mg_health_wiring(options->health, &wiring);
-	json = json_pack("{s:s, s:s, s:s, s:I, s:{s:b, s:b}, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
+	json = json_pack("{s:s, s:s, s:s, s:I, s:{s:b, s:b}, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
 		mg_state_name(worst), "version", PACKAGE_VERSION, "mode",
 		conf->mode == MG_MODE_OBSERVE ? "observe" : "enforce", "uptime_s",
 		(json_int_t)((mg_wall_us() - options->counters->started_us) / MG_S_US), "wiring", "milter",
 		wiring.milter, "policy", wiring.policy, "transactions", transactions(options->counters), "checks",
-		checks, "auth", auth_json(options->counters), "dns", dns_json(&figures.dns), "figures",
-		figures_json(&figures), "last_crash", (json_int_t)(options->counters->last_crash_us / MG_S_US),
-		"last_reload", (json_int_t)(options->counters->last_reload_us / MG_S_US));
+		checks, "auth", auth_json(options->counters), "dns", dns_json(&figures.dns), "dnsbl",
+		zones_json(&figures), "figures", figures_json(&figures), "last_crash",
+		(json_int_t)(options->counters->last_crash_us / MG_S_US), "last_reload",
+		(json_int_t)(options->counters->last_reload_us / MG_S_US));
 	mg_conf_unref(&conf);
 	return json;
 }

@@ -89,6 +89,23 @@ static void print_method(const struct mg_ctl *ctl, const char *method, const jso
 	mg_buf_fini(&line);
 }
 
+static void print_broken_zones(const struct mg_ctl *ctl, const json_t *zones)
+{
+	size_t i;
+	json_t *zone;
+	char text[512];
+
+	json_array_foreach((json_t *)zones, i, zone)
+	{
+		if (json_is_true(json_object_get(zone, "counts")))
+			continue;
+		snprintf(text, sizeof text,
+			_("the DNS list %s is broken (%s) and does not count until its next test passes"),
+			mg_ctl_text(zone, "zone"), mg_ctl_text(zone, "state"));
+		mg_ctl_paragraph(ctl, 2, "", text);
+	}
+}
+
 static void print_checks(const struct mg_ctl *ctl, const json_t *status)
 {
 	const json_t *auth = json_object_get(status, "auth"), *dns = json_object_get(status, "dns");
@@ -108,6 +125,7 @@ static void print_checks(const struct mg_ctl *ctl, const json_t *status)
 		mg_ctl_number(dns, "questions"), mg_ctl_number(dns, "cache_hits"),
 		mg_ctl_number(json_object_get(dns, "by_status"), "trouble"));
 	mg_ctl_paragraph(ctl, 2, "", text);
+	print_broken_zones(ctl, json_object_get(status, "dnsbl"));
 	if (mg_ctl_number(auth, "dmarc_rfc7489") > 0) {
 		snprintf(text, sizeof text,
 			_("%" PRId64 " messages would have been treated otherwise by the DMARC of old (RFC 7489)"),

@@ -238,6 +238,21 @@ static uint64_t rss_bytes(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static void tell_zones(struct worker *w, struct mg_figures *out)
+{
+	const struct mg_conf *conf = mg_worker_pin_conf(w);
+
+	for (size_t i = 0; i < conf->auth.dnsbl_count && out->zone_count < MG_DNSBL_ZONES; i++) {
+		const char *name = conf->auth.dnsbl[i].zone;
+
+		mg_dnsbl_shown(name, out->zones[out->zone_count].shown);
+		out->zones[out->zone_count].health = mg_dnsbl_zones_health(w->zones, name, NULL);
+		out->zones[out->zone_count].is_believed = mg_dnsbl_zones_believes(w->zones, name);
+		out->zone_count++;
+	}
+	mg_conf_unref(&conf);
+}
+
 void mg_worker_figures(void *context, struct mg_figures *out)
 {
 	struct worker *w = context;
@@ -260,6 +275,7 @@ void mg_worker_figures(void *context, struct mg_figures *out)
 		mg_log_reader_stats(w->reader, &out->log);
 	pthread_mutex_unlock(&w->reader_lock);
 	mg_resolver_stats(w->resolver, &out->dns);
+	tell_zones(w, out);
 	mg_milter_stats(&milter);
 	out->milter_sessions = milter.sessions;
 	out->milter_capped = milter.capped;

@@ -7,6 +7,7 @@
 #ifndef MG_HEALTH_CHECK_H
 #define MG_HEALTH_CHECK_H
 
+#include "auth/dnsbl.h"
 #include "conf/conf.h"
 #include "dns/resolver.h"
 #include "engine/counters.h"
@@ -26,6 +27,12 @@ struct mg_figures {
 	unsigned milter_sessions, milter_capped, policy_connections;
 	struct mg_counters *counters;
 	struct mg_resolver_stats dns;
+	struct {
+		char shown[MG_DNSBL_SHOWN]; /* its name without a key */
+		enum mg_dnsbl_health health;
+		bool is_believed;
+	} zones[MG_DNSBL_ZONES]; /* the configured DNS lists */
+	size_t zone_count;
 	int64_t loop_lag_us; /* the longest the main loop kept a timer waiting in the last minute */
 	uint64_t rss_bytes;
 	int64_t worker_started_us; /* wall */

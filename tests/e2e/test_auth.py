@@ -174,6 +174,24 @@ def test_each_method_enforced():
                 assert code == 550 and text.startswith(dsn), (setting, code, text)
 
 
+def test_a_broken_dns_list_mutes_itself():
+    lists = {"2.0.0.127.good.example": [{"A": "127.0.0.2"}], "66.113.0.203.good.example": [{"A": "127.0.0.3"}],
+             "2.0.0.127.all.example": [{"A": "127.0.0.2"}], "1.0.0.127.all.example": [{"A": "127.0.0.2"}],
+             "66.113.0.203.all.example": [{"A": "127.0.0.2"}]}
+    conf = 'auth = { dnsbl = ( "good.example", "all.example" ); dnsbl_action = "enforce"; dnsbl_threshold = 2; };'
+    with Lab(zone=zone(**lists), conf=conf) as lab:
+        lab.start()
+        wait_until("both lists are tested", lambda: {z["zone"]: z["state"] for z in lab.mailguard.json("status")["dnsbl"]}
+                   == {"good.example": "works", "all.example": "lists-all"})
+        code, text, _ = lab.send("x@y.example", "ann@local.example", address=STRANGER)
+        assert code == 250, "one point of a list that works, none of one that lists all: " + text
+        lab.write_conf(conf.replace("threshold = 2", "threshold = 1"))
+        assert lab.mailguard.ctl("reload").returncode == 0
+        code, text, _ = lab.send("x@y.example", "ann@local.example", address=STRANGER)
+        assert code == 550 and text.endswith("it is listed by good.example"), text
+        assert "all.example is broken (lists-all)" in lab.mailguard.ctl("status").stdout.replace("\n ", "")
+
+
 def test_forged_results_are_removed_wherever_they_hide():
     forged = [b"mail.local.example; spf=pass", b" MAIL.Local.Example ; dkim=pass", b"(c(o)mment) mail.local.example; x",
               b"\r\n mail.local.example\r\n ; dmarc=pass", b'"mail.local.example"; arc=pass', b"mail.local.example/1; x",
