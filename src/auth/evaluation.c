@@ -14,7 +14,7 @@ struct mg_evaluation {
 	struct mg_body_hashes *hashes;
 	const char *receiver, *helo, *mail_from;
 	int64_t deadline_us;
-	bool has_mail, has_message_end, is_without_message;
+	bool has_mail, has_message_end, is_without_message, is_cut_short;
 
 	struct mg_iprev *iprev; /* NULL: off, or not begun */
 	struct mg_dnsbl *dnsbl;
@@ -103,8 +103,14 @@ int64_t mg_evaluation_deadline_us(const struct mg_evaluation *e)
 	return e->deadline_us;
 }
 
+bool mg_evaluation_is_cut_short(const struct mg_evaluation *e)
+{
+	return e->is_cut_short;
+}
+
 void mg_evaluation_expire(struct mg_evaluation *e)
 {
+	e->is_cut_short = true;
 	mg_lookup_expire(e->lookup);
 }
 

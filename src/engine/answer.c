@@ -33,6 +33,10 @@ static void note_results(struct mg_txn *txn, struct mg_counters *counters)
 	record->auth[MG_METHOD_ARC] = mg_result_name(result.arc);
 	record->auth[MG_METHOD_DMARC] = mg_result_name(result.dmarc);
 	count_results(&result, txn->evaluation, counters);
+	if (mg_evaluation_is_cut_short(txn->evaluation)) {
+		record->is_degraded = true;
+		atomic_fetch_add(&counters->degraded[MG_DEGRADED_CHECKS], 1);
+	}
 	mg_buf_init(&report, MG_RESULTS_FIELD);
 	mg_results_field(&report, txn->evaluation, "mailguard", "\n");
 	record->auth_report = mg_record_text(record, mg_buf_str(&report));

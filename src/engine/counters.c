@@ -1,6 +1,6 @@
 #include "engine/counters.h"
 
-static const char *const degraded_names[MG_DEGRADED_KINDS] = { "sessions", "memory", "journal" };
+static const char *const degraded_names[MG_DEGRADED_KINDS] = { "sessions", "memory", "journal", "checks" };
 
 const char *mg_degraded_name(enum mg_degraded why)
 {

@@ -16,6 +16,7 @@ enum mg_degraded {            /* why a message passed without the full work */
 	MG_DEGRADED_SESSIONS, /* more sessions than milter.max_sessions */
 	MG_DEGRADED_MEMORY,   /* no memory for a record */
 	MG_DEGRADED_JOURNAL,  /* the journal's queue was full: unrecorded */
+	MG_DEGRADED_CHECKS,   /* auth.time_budget_ms was over before the sender was checked */
 	MG_DEGRADED_KINDS,
 };
 const char *mg_degraded_name(enum mg_degraded why);

@@ -100,7 +100,9 @@ static void check_load(const struct mg_check_env *env, struct mg_finding *findin
 		mg_finding_is(finding, share > 0.01 ? MG_STATE_CRIT : MG_STATE_WARN,
 			N_("%1 messages passed without the full work since the start"),
 			mg_finding_number(finding, (double)degraded, ""), NULL);
-		mg_finding_cause(finding, N_("more sessions than milter.max_sessions, or too little memory"), NULL);
+		mg_finding_cause(finding,
+			N_("more sessions than milter.max_sessions, too little memory, or a DNS too slow for the checks"),
+			NULL);
 		mg_finding_fix(
 			finding, N_("raise milter.max_sessions, or look who connects: mailguardctl recent"), NULL);
 	}

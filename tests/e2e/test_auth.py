@@ -208,6 +208,19 @@ def test_forged_results_are_removed_wherever_they_hide():
         assert [field.split(": ", 1)[1] for field in left[1:]] == [value.decode() for value in kept], left
 
 
+def test_the_time_budget_bounds_the_wait():
+    slow = {f"s{i}.example": [{"TXT": f"v=spf1 include:s{i + 1}.example -all"}] for i in range(9)}
+    with Lab(zone=zone(**slow), conf="auth = { time_budget_ms = 1000; };") as lab:
+        lab.start()
+        lab.dns.delay_s = 0.4  # ten questions, one after another
+        code, text, _ = lab.send("joe@s0.example", "ann@local.example", address=STRANGER)
+        assert code == 250, text
+        txn = lab.record(lambda t: t["queue_id"] == queue_id_of(text))
+        assert txn["auth"]["spf"] == "temperror" and txn["degraded"] and txn["latency_us"] < 3_000_000, txn
+        load = lab.mailguard.json("check", "self.load")["checks"][0]
+        assert load["state"] in ("warn", "crit") and "1 because of checks" in load["evidence"], load
+
+
 def test_received_spf_where_it_is_wanted():
     with Lab(zone=zone(), conf="auth = { add_received_spf = true; };") as lab:
         lab.start()
