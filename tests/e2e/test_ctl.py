@@ -141,6 +141,9 @@ def test_auth_gives_its_reasons_in_spanish():
                b"From: <zoe@stranger.example>\r\n\r\nhello\r\n")
     with tempfile.TemporaryDirectory() as directory, DnsServer(zone) as server:
         conf = pathlib.Path(directory, "mailguard.conf")
+        conf.write_text('auth = { spf = "maybe"; };\n')
+        done = subprocess.run([BUILD / "mailguardctl", "-c", conf, "auth", "--no-message"], capture_output=True, timeout=60)
+        assert done.returncode == 65 and len(done.stderr.splitlines()) == 1, done
         conf.write_text('auth = { dnsbl = ( { zone = "list.dnswl.org"; weight = -1; } ); };\n')
 
         def auth(*words):
@@ -159,7 +162,7 @@ def test_auth_gives_its_reasons_in_spanish():
                        "la RFC 7489 habría aplicado la política solo a una parte de estos mensajes (pct)",
                        "127.0.11.3 educación, confianza alta (dnswl.org)"):
             assert reason in shown, (reason, shown)
-        assert "POT-Creation-Date" not in shown
+        assert "POT-Creation-Date" not in shown, "an empty reason is not looked up"
         found = json.loads(auth("--json"))
         assert found["iprev"]["reason"] == "no name of 198.51.100.9 leads back to it: host.stranger.example doesn't"
         assert found["spf"]["reason"].startswith("198.51.100.9 is not among the senders stranger.example allows: -all, redir")
