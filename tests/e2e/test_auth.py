@@ -152,6 +152,18 @@ def test_observing_decides_and_does_nothing():
         assert "mailguard let it pass" in told and "would have been" not in told, told
 
 
+def test_a_client_without_a_port_is_checked_all_the_same():
+    with Lab(zone=zone()) as lab:
+        lab.start()
+        client = lab.smtp()
+        assert client.docmd("XCLIENT", f"ADDR={STRANGER} NAME=[UNAVAILABLE] PORT=[UNAVAILABLE]")[0] == 220
+        client.ehlo()
+        code, text, _ = lab.send("x@elsewhere.example", "ann@local.example", message=letter(), client=client)
+        assert code == 550 and "DMARC" in text, (code, text)
+        refused = lab.record(lambda t: t["verdict"]["rule"] == "auth:dmarc")
+        assert refused["relay"] == "inbound", refused
+
+
 def test_each_method_enforced():
     more = {"66.113.0.203.in-addr.arpa": [{"PTR": "liar.example"}], "liar.example": [{"A": "192.0.2.200"}],
             "66.113.0.203.bl.example": [{"A": "127.0.0.2"}], "2.0.0.127.bl.example": [{"A": "127.0.0.2"}],
