@@ -6,6 +6,7 @@
 #include "auth/arc_set.h"
 #include "auth/dkim_key.h"
 #include "auth/header_hash.h"
+#include "base/i18n.h"
 
 /* Keys asked for at once. What is beyond is asked when it is needed; older message signatures then are not looked at. */
 enum { KEYS_EARLY = 24 };
@@ -91,18 +92,18 @@ static void tell_sets(struct mg_arc *arc)
 void mg_arc_header_end(struct mg_arc *arc, struct mg_body_hashes *hashes)
 {
 	if (!arc->sets.has_any) {
-		settle(arc, MG_RESULT_NONE, "no chain");
+		settle(arc, MG_RESULT_NONE, N_("no chain"));
 		return;
 	}
 	tell_sets(arc);
 	if (arc->fields->is_cut)
-		settle(arc, MG_RESULT_FAIL, "the header is too large to be verified");
+		settle(arc, MG_RESULT_FAIL, N_("the header is too large to be verified"));
 	else if (arc->sets.is_short)
-		settle(arc, MG_RESULT_TEMPERROR, "no memory");
+		settle(arc, MG_RESULT_TEMPERROR, N_("no memory"));
 	else if (!mg_arc_sets_check(&arc->sets))
 		settle(arc, MG_RESULT_FAIL, arc->sets.wrong);
 	else if ((arc->index = mg_header_index_new(arc->arena, arc->fields)) == NULL)
-		settle(arc, MG_RESULT_TEMPERROR, "no memory");
+		settle(arc, MG_RESULT_TEMPERROR, N_("no memory"));
 	for (unsigned i = arc->sets.count; i >= 1 && !arc->is_done; i--) {
 		const struct mg_signature *message = &arc->sets.set[i - 1].message->parsed;
 
@@ -150,7 +151,7 @@ void mg_arc_body_end(struct mg_arc *arc, const struct mg_body_hashes *hashes)
 	if (arc->is_done)
 		return;
 	if (!hash_seals(arc))
-		settle(arc, MG_RESULT_TEMPERROR, "no memory, or the chain covers too much");
+		settle(arc, MG_RESULT_TEMPERROR, N_("no memory, or the chain covers too much"));
 	arc->seal = arc->sets.count;
 	arc->older = arc->sets.count - 1;
 }
@@ -167,12 +168,13 @@ static const char *body_fault(const struct mg_arc *arc, unsigned instance)
 	if (message->result != MG_RESULT_UNSET)
 		return message->reason;
 	if (arc->bodies[instance - 1] < 0)
-		return "too many different hashes of the body are asked for";
+		return N_("too many different hashes of the body are asked for");
 	digest = mg_body_hashes_digest(arc->hashes, arc->bodies[instance - 1], &whole);
 	if (message->body_limit != MG_BODY_WHOLE && message->body_limit != whole)
-		return "l= of the ARC-Message-Signature is not the length of the body";
-	return mg_digest_eq(digest, message->body_hash, MG_SHA256_BYTES) ? NULL
-									 : "the body was changed since the last seal";
+		return N_("l= of the ARC-Message-Signature is not the length of the body");
+	return mg_digest_eq(digest, message->body_hash, MG_SHA256_BYTES)
+		       ? NULL
+		       : N_("the body was changed since the last seal");
 }
 
 static bool hash_message(struct mg_arc *arc, unsigned instance, unsigned char digest_out[MG_SHA256_BYTES])
@@ -201,7 +203,7 @@ static struct mg_dkim_verdict check_message(struct mg_arc *arc, unsigned instanc
 		return (struct mg_dkim_verdict){ 0 };
 	if (!hash_message(arc, instance, digest))
 		return (struct mg_dkim_verdict){ .result = MG_RESULT_TEMPERROR,
-			.reason = "no memory, or it covers too much" };
+			.reason = N_("no memory, or it covers too much") };
 	return mg_dkim_verify(answer, message, digest);
 }
 

@@ -1,5 +1,7 @@
 #include "auth/arc_set.h"
 
+#include "base/i18n.h"
+
 /* ARC-Authentication-Results: "i=" instance ";" before all else (section 4.1.1). */
 static bool read_results_instance(struct mg_str value, unsigned *instance_out)
 {
@@ -38,10 +40,10 @@ static const struct mg_signature *add_results(struct mg_arc_sets *sets, struct m
 	unsigned instance;
 
 	if (!read_results_instance(value, &instance))
-		return wrong(sets, "ARC-Authentication-Results without an instance from 1 to 50");
+		return wrong(sets, N_("ARC-Authentication-Results without an instance from 1 to 50"));
 	set = set_of(sets, instance);
 	if (set->has_results)
-		return wrong(sets, "two ARC-Authentication-Results of one instance");
+		return wrong(sets, N_("two ARC-Authentication-Results of one instance"));
 	set->has_results = true;
 	set->results = value;
 	set->results_field = field;
@@ -59,8 +61,8 @@ static const struct mg_signature *add_signature(struct mg_arc_sets *sets, struct
 	set = set_of(sets, signature->parsed.instance);
 	place = is_seal ? &set->seal : &set->message;
 	if (*place != NULL)
-		return wrong(
-			sets, is_seal ? "two ARC-Seals of one instance" : "two ARC-Message-Signatures of one instance");
+		return wrong(sets, is_seal ? N_("two ARC-Seals of one instance")
+					   : N_("two ARC-Message-Signatures of one instance"));
 	*place = signature;
 	return signature->parsed.result == MG_RESULT_UNSET ? &signature->parsed : NULL;
 }
@@ -98,19 +100,19 @@ static const char *fault_of(const struct mg_arc_sets *sets, unsigned instance)
 	const struct mg_arc_set *set = &sets->set[instance - 1];
 
 	if (!set->has_results)
-		return "an ARC-Authentication-Results is missing";
+		return N_("an ARC-Authentication-Results is missing");
 	if (set->message == NULL)
-		return "an ARC-Message-Signature is missing";
+		return N_("an ARC-Message-Signature is missing");
 	if (set->seal == NULL)
-		return "an ARC-Seal is missing";
+		return N_("an ARC-Seal is missing");
 	if (set->message->parsed.result == MG_RESULT_PERMERROR)
 		return set->message->parsed.reason;
 	if (set->seal->parsed.result != MG_RESULT_UNSET)
 		return set->seal->parsed.reason;
 	if (set->seal->parsed.cv == MG_CV_FAIL)
-		return "a seal says that the chain was broken (cv=fail)";
+		return N_("a seal says that the chain was broken (cv=fail)");
 	if ((set->seal->parsed.cv == MG_CV_NONE) != (instance == 1))
-		return "cv= must be none in the first seal and pass in the others";
+		return N_("cv= must be none in the first seal and pass in the others");
 	return NULL;
 }
 

@@ -4,6 +4,7 @@
 
 #include "auth/dkim_key.h"
 #include "auth/header_hash.h"
+#include "base/i18n.h"
 
 enum { TOLD_MAX = 64 };
 
@@ -57,7 +58,7 @@ static void look_at(struct mg_dkim *dkim, size_t number, struct mg_lookup *looku
 	struct mg_signature *parsed;
 
 	if ((dkim->entries[number] = entry) == NULL) {
-		settle(dkim, number, MG_RESULT_TEMPERROR, "no memory");
+		settle(dkim, number, MG_RESULT_TEMPERROR, N_("no memory"));
 		return;
 	}
 	parsed = &entry->parsed;
@@ -94,7 +95,7 @@ void mg_dkim_field(struct mg_dkim *dkim, struct mg_lookup *lookup)
 		.b_start = "",
 		.covers_from_once = true };
 	if (number >= dkim->options.max_signatures)
-		settle(dkim, number, MG_RESULT_PERMERROR, "too many signatures: this one was not looked at");
+		settle(dkim, number, MG_RESULT_PERMERROR, N_("too many signatures: this one was not looked at"));
 	else
 		look_at(dkim, number, lookup);
 }
@@ -108,7 +109,7 @@ static void want_body(struct mg_dkim *dkim, size_t number, struct mg_body_hashes
 		mg_signature_names(&entry->parsed, from) <= mg_header_index_count(dkim->index, from);
 	entry->body = mg_body_hashes_want(hashes, entry->parsed.body_form, entry->parsed.body_limit);
 	if (entry->body < 0)
-		settle(dkim, number, MG_RESULT_PERMERROR, "too many different hashes of the body are asked for");
+		settle(dkim, number, MG_RESULT_PERMERROR, N_("too many different hashes of the body are asked for"));
 }
 
 void mg_dkim_header_end(struct mg_dkim *dkim, struct mg_body_hashes *hashes)
@@ -117,9 +118,9 @@ void mg_dkim_header_end(struct mg_dkim *dkim, struct mg_body_hashes *hashes)
 		dkim->index = mg_header_index_new(dkim->arena, dkim->fields);
 	for (size_t i = 0; i < dkim->count; i++) {
 		if (dkim->fields->is_cut)
-			settle(dkim, i, MG_RESULT_PERMERROR, "the header is too large to be verified");
+			settle(dkim, i, MG_RESULT_PERMERROR, N_("the header is too large to be verified"));
 		else if (is_open(dkim, i) && dkim->index == NULL)
-			settle(dkim, i, MG_RESULT_TEMPERROR, "no memory");
+			settle(dkim, i, MG_RESULT_TEMPERROR, N_("no memory"));
 		else if (is_open(dkim, i))
 			want_body(dkim, i, hashes);
 	}
@@ -135,12 +136,12 @@ static void check_body(struct mg_dkim *dkim, size_t number)
 	const unsigned char *digest = mg_body_hashes_digest(dkim->hashes, entry->body, &whole);
 
 	if (limit != MG_BODY_WHOLE && limit > whole) {
-		settle(dkim, number, MG_RESULT_PERMERROR, "l= is beyond the end of the body");
+		settle(dkim, number, MG_RESULT_PERMERROR, N_("l= is beyond the end of the body"));
 		return;
 	}
 	dkim->told[number].covers_part_only = limit < whole;
 	if (!mg_digest_eq(digest, entry->parsed.body_hash, MG_SHA256_BYTES))
-		settle(dkim, number, MG_RESULT_FAIL, "the body was changed: its hash is not bh=");
+		settle(dkim, number, MG_RESULT_FAIL, N_("the body was changed: its hash is not bh="));
 }
 
 void mg_dkim_body_end(struct mg_dkim *dkim, const struct mg_body_hashes *hashes)
@@ -163,7 +164,7 @@ static void verify(struct mg_dkim *dkim, size_t number, const struct mg_dns_answ
 	told->is_strict = verdict.is_strict;
 	told->is_authentic_key = verdict.is_authentic;
 	if (verdict.result == MG_RESULT_PASS && told->covers_part_only && !dkim->options.accepts_short_body)
-		settle(dkim, number, MG_RESULT_POLICY, "l= leaves a part of the body unsigned");
+		settle(dkim, number, MG_RESULT_POLICY, N_("l= leaves a part of the body unsigned"));
 	else
 		settle(dkim, number, verdict.result, verdict.reason);
 }
@@ -177,9 +178,9 @@ static void hash_and_verify(
 	unsigned char digest[MG_SHA256_BYTES];
 
 	if (hash == NULL)
-		settle(dkim, number, MG_RESULT_TEMPERROR, "no memory");
+		settle(dkim, number, MG_RESULT_TEMPERROR, N_("no memory"));
 	else if (!mg_header_hash(dkim->index, &cover, hash, digest))
-		settle(dkim, number, MG_RESULT_PERMERROR, "the signatures cover too much");
+		settle(dkim, number, MG_RESULT_PERMERROR, N_("the signatures cover too much"));
 	else
 		verify(dkim, number, answer, digest);
 }

@@ -2,8 +2,9 @@
 
 #include "auth/base64.h"
 #include "auth/tag_list.h"
+#include "base/i18n.h"
 
-static const char no_key[] = "no key: the record is none";
+static const char *const no_key = N_("no key: the record is none");
 
 enum { KEY_MAX = MG_DKIM_RECORD_BYTES };
 
@@ -54,24 +55,24 @@ static const char *read_key(struct mg_str record, const struct mg_signature *sig
 
 	key->is_testing = key->is_strict = false;
 	if (record.n > MG_DKIM_RECORD_BYTES)
-		return "the key record is longer than 4 KiB";
+		return N_("the key record is longer than 4 KiB");
 	if (!mg_tag_list_parse(record, &list) || !is_key_record(&list) || (p = mg_tag_list_find(&list, "p")) == NULL)
 		return no_key;
 	key->kind = signature->key_kind;
 	key->is_testing = lists(&list, "t", "y", "y", false);
 	key->is_strict = lists(&list, "t", "s", "s", false);
 	if (p->value.n == 0)
-		return "the key is revoked";
+		return N_("the key is revoked");
 	if (!is_kind(&list, key->kind))
-		return "the key is of another kind (k=)";
+		return N_("the key is of another kind (k=)");
 	if (!lists(&list, "h", "sha256", "sha256", true))
-		return "the key does not allow SHA-256 (h=)";
+		return N_("the key does not allow SHA-256 (h=)");
 	if (!lists(&list, "s", "email", "*", true))
-		return "the key is not for mail (s=)";
+		return N_("the key is not for mail (s=)");
 	if (key->is_strict && signature->is_identity_below)
-		return "the key wants i= to be in d= itself (t=s)";
+		return N_("the key wants i= to be in d= itself (t=s)");
 	if (!mg_base64_decode(p->value, key->bytes, sizeof key->bytes, &key->n))
-		return "the key is not base64 (p=)";
+		return N_("the key is not base64 (p=)");
 	return NULL;
 }
 
@@ -80,11 +81,11 @@ static const struct {
 	const char *reason;
 } outcomes[] = {
 	[MG_VERIFIED] = { MG_RESULT_PASS, "" },
-	[MG_NOT_VERIFIED] = { MG_RESULT_FAIL, "the signature is not right for the header" },
-	[MG_KEY_MALFORMED] = { MG_RESULT_PERMERROR, "the key can't be read (p=)" },
-	[MG_KEY_TOO_SHORT] = { MG_RESULT_POLICY, "the key is too short: under 1024 bits (RFC 8301)" },
-	[MG_KEY_TOO_LONG] = { MG_RESULT_POLICY, "the key is too long: over 4096 bits" },
-	[MG_CRYPTO_FAILED] = { MG_RESULT_TEMPERROR, "no memory to verify" },
+	[MG_NOT_VERIFIED] = { MG_RESULT_FAIL, N_("the signature is not right for the header") },
+	[MG_KEY_MALFORMED] = { MG_RESULT_PERMERROR, N_("the key can't be read (p=)") },
+	[MG_KEY_TOO_SHORT] = { MG_RESULT_POLICY, N_("the key is too short: under 1024 bits (RFC 8301)") },
+	[MG_KEY_TOO_LONG] = { MG_RESULT_POLICY, N_("the key is too long: over 4096 bits") },
+	[MG_CRYPTO_FAILED] = { MG_RESULT_TEMPERROR, N_("no memory to verify") },
 };
 
 static struct mg_dkim_verdict try_record(
@@ -125,7 +126,7 @@ struct mg_dkim_verdict mg_dkim_verify(const struct mg_dns_answer *answer, const 
 
 	if (answer->status == MG_DNS_TROUBLE)
 		return (struct mg_dkim_verdict){ .result = MG_RESULT_TEMPERROR,
-			.reason = "no answer from DNS for the key" };
+			.reason = N_("no answer from DNS for the key") };
 	for (size_t i = 0; i < answer->count && i < MG_DKIM_RECORDS && best.result != MG_RESULT_PASS; i++) {
 		struct mg_dkim_verdict verdict = try_record(answer->records[i].text, signature, digest);
 
@@ -134,7 +135,7 @@ struct mg_dkim_verdict mg_dkim_verify(const struct mg_dns_answer *answer, const 
 	}
 	if (best.result == MG_RESULT_UNSET)
 		return (struct mg_dkim_verdict){ .result = MG_RESULT_PERMERROR,
-			.reason = "no key: nothing is published" };
+			.reason = N_("no key: nothing is published") };
 	best.is_authentic = answer->is_authentic;
 	return best;
 }

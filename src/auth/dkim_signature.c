@@ -4,6 +4,7 @@
 #include "auth/base64.h"
 #include "auth/header_hash.h"
 #include "auth/tag_list.h"
+#include "base/i18n.h"
 #include "mail/domain.h"
 
 enum { ALGORITHM_MAX = 32, IDENTITY_MAX = 320, B_START = 8, SIGNATURE_MAX = 2048 };
@@ -64,7 +65,7 @@ static bool read_algorithm(struct reading *r, const struct mg_tag *tag)
 		s->algorithm = keep(r, tag->value);
 	s->key_kind = mg_str_eq(tag->value, MG_STR("ed25519-sha256")) ? MG_KEY_ED25519 : MG_KEY_RSA;
 	if (mg_str_eq(tag->value, MG_STR("rsa-sha1")))
-		mg_signature_is(s, MG_RESULT_PERMERROR, "rsa-sha1 is no longer accepted (RFC 8301)");
+		mg_signature_is(s, MG_RESULT_PERMERROR, N_("rsa-sha1 is no longer accepted (RFC 8301)"));
 	return s->result != MG_RESULT_UNSET || s->key_kind == MG_KEY_ED25519 ||
 	       mg_str_eq(tag->value, MG_STR("rsa-sha256"));
 }
@@ -272,22 +273,22 @@ static const struct row {
 	const char *missing, *wrong;
 } rows[] = {
 	/* d= comes before i=, which is compared with it; names first, so that an error is told of somebody */
-	{ "d", ALL, ALL, read_domain, "d= is missing", "d= is no domain" },
-	{ "s", ALL, ALL, read_selector, "s= is missing", "s= is no selector" },
-	{ "b", ALL, ALL, read_signature, "b= is missing", "b= is no signature in base64" },
-	{ "a", ALL, ALL, read_algorithm, "a= is missing", "a= is no known algorithm" },
-	{ "v", DKIM, DKIM, read_version, "v= is missing", "v= is not 1" },
-	{ "i", 0, DKIM, read_identity, "", "i= is not in the domain of d=" },
-	{ "i", AMS | SEAL, AMS | SEAL, read_instance, "i= is missing", "i= is no instance from 1 to 50" },
-	{ "c", 0, DKIM | AMS, read_forms, "", "c= is no known canonicalization" },
-	{ "bh", DKIM | AMS, DKIM | AMS, read_body_hash, "bh= is missing", "bh= is no SHA-256 hash" },
-	{ "h", DKIM | AMS, DKIM | AMS, read_names, "h= is missing", "h= is no list of at most 100 names" },
-	{ "h", 0, SEAL, refuse, "", "a seal must not have h=" },
-	{ "l", 0, DKIM | AMS, read_limit, "", "l= is no length" },
-	{ "q", 0, DKIM | AMS, read_query, "", "q= has no known way to the key" },
-	{ "t", 0, ALL, read_signed, "", "t= is no time" },
-	{ "x", 0, DKIM | AMS, read_ends, "", "x= is no time" },
-	{ "cv", SEAL, SEAL, read_cv, "cv= is missing", "cv= is none of none, pass, fail" },
+	{ "d", ALL, ALL, read_domain, N_("d= is missing"), N_("d= is no domain") },
+	{ "s", ALL, ALL, read_selector, N_("s= is missing"), N_("s= is no selector") },
+	{ "b", ALL, ALL, read_signature, N_("b= is missing"), N_("b= is no signature in base64") },
+	{ "a", ALL, ALL, read_algorithm, N_("a= is missing"), N_("a= is no known algorithm") },
+	{ "v", DKIM, DKIM, read_version, N_("v= is missing"), N_("v= is not 1") },
+	{ "i", 0, DKIM, read_identity, "", N_("i= is not in the domain of d=") },
+	{ "i", AMS | SEAL, AMS | SEAL, read_instance, N_("i= is missing"), N_("i= is no instance from 1 to 50") },
+	{ "c", 0, DKIM | AMS, read_forms, "", N_("c= is no known canonicalization") },
+	{ "bh", DKIM | AMS, DKIM | AMS, read_body_hash, N_("bh= is missing"), N_("bh= is no SHA-256 hash") },
+	{ "h", DKIM | AMS, DKIM | AMS, read_names, N_("h= is missing"), N_("h= is no list of at most 100 names") },
+	{ "h", 0, SEAL, refuse, "", N_("a seal must not have h=") },
+	{ "l", 0, DKIM | AMS, read_limit, "", N_("l= is no length") },
+	{ "q", 0, DKIM | AMS, read_query, "", N_("q= has no known way to the key") },
+	{ "t", 0, ALL, read_signed, "", N_("t= is no time") },
+	{ "x", 0, DKIM | AMS, read_ends, "", N_("x= is no time") },
+	{ "cv", SEAL, SEAL, read_cv, N_("cv= is missing"), N_("cv= is none of none, pass, fail") },
 };
 
 static void read_row(struct reading *reading, const struct row *row, const struct mg_tag_list *list)
@@ -314,19 +315,19 @@ size_t mg_signature_names(const struct mg_signature *signature, struct mg_str na
 static void check_names(struct mg_signature *s)
 {
 	if (s->kind != MG_SIGNATURE_SEAL && mg_signature_names(s, MG_STR("From")) == 0)
-		mg_signature_is(s, MG_RESULT_PERMERROR, "h= does not name From");
+		mg_signature_is(s, MG_RESULT_PERMERROR, N_("h= does not name From"));
 	if (s->kind == MG_SIGNATURE_AMS && mg_signature_names(s, MG_STR("ARC-Seal")) != 0)
-		mg_signature_is(s, MG_RESULT_PERMERROR, "h= must not name ARC-Seal");
+		mg_signature_is(s, MG_RESULT_PERMERROR, N_("h= must not name ARC-Seal"));
 }
 
 static void check_times(struct mg_signature *s, int64_t now_s)
 {
 	if (s->ends_s >= 0 && s->signed_s >= 0 && s->ends_s <= s->signed_s)
-		mg_signature_is(s, MG_RESULT_PERMERROR, "x= is not later than t=");
+		mg_signature_is(s, MG_RESULT_PERMERROR, N_("x= is not later than t="));
 	if (s->signed_s >= 0 && s->signed_s - MG_SIGNATURE_SKEW_S > now_s)
-		mg_signature_is(s, MG_RESULT_PERMERROR, "t= lies in the future");
+		mg_signature_is(s, MG_RESULT_PERMERROR, N_("t= lies in the future"));
 	if (s->ends_s >= 0 && s->ends_s < now_s)
-		mg_signature_is(s, MG_RESULT_FAIL, "the signature has expired (x=)");
+		mg_signature_is(s, MG_RESULT_FAIL, N_("the signature has expired (x=)"));
 }
 
 /* What is not in the field has its default. */
@@ -367,9 +368,9 @@ void mg_signature_parse(struct mg_signature *signature, struct mg_arena *arena, 
 		.signed_s = -1,
 		.ends_s = -1 };
 	if (value.n > MG_SIGNATURE_BYTES)
-		mg_signature_is(signature, MG_RESULT_PERMERROR, "the field is longer than 64 KiB");
+		mg_signature_is(signature, MG_RESULT_PERMERROR, N_("the field is longer than 64 KiB"));
 	else if (!mg_tag_list_parse(value, &list))
-		mg_signature_is(signature, MG_RESULT_PERMERROR, "the field is no list of tags");
+		mg_signature_is(signature, MG_RESULT_PERMERROR, N_("the field is no list of tags"));
 	if (signature->result != MG_RESULT_UNSET)
 		return;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -380,6 +381,6 @@ void mg_signature_parse(struct mg_signature *signature, struct mg_arena *arena, 
 	complete(&reading);
 	if (reading.is_short) {
 		signature->result = MG_RESULT_TEMPERROR;
-		signature->reason = "no memory";
+		signature->reason = N_("no memory");
 	}
 }

@@ -3,6 +3,7 @@
 #include "auth/dmarc.h"
 
 #include "auth/dmarc_rfc7489.h"
+#include "base/i18n.h"
 
 struct mg_dmarc {
 	struct mg_arena *arena;
@@ -215,13 +216,13 @@ static enum mg_step judge(struct mg_dmarc *dmarc, struct mg_lookup *lookup, stru
 	out->domain = text(dmarc->arena, author);
 	if (policy.is_broken) {
 		out->result = MG_RESULT_TEMPERROR;
-		out->reason = "DNS gave no answer about the policy of the author's domain";
+		out->reason = N_("DNS gave no answer about the policy of the author's domain");
 		return MG_STEP_DONE;
 	}
 	if (!policy.is_found || !policy.is_usable) {
 		out->result = MG_RESULT_NONE;
-		out->reason = policy.is_found ? "the author's domain has a DMARC record without a sound policy"
-					      : "the author's domain has no DMARC record";
+		out->reason = policy.is_found ? N_("the author's domain has a DMARC record without a sound policy")
+					      : N_("the author's domain has no DMARC record");
 		return MG_STEP_DONE;
 	}
 	if (align_all(lookup, author, &policy.record, identifiers, count, &org, &alignment) == MG_STEP_WAIT)
@@ -234,15 +235,15 @@ static enum mg_step judge(struct mg_dmarc *dmarc, struct mg_lookup *lookup, stru
 	out->aligned_dkim = alignment.dkim;
 	if (alignment.spf || alignment.dkim) {
 		out->result = MG_RESULT_PASS;
-		out->reason = "the author's domain is answered for";
+		out->reason = N_("the author's domain is answered for");
 	} else if (alignment.is_open) {
 		out->result = MG_RESULT_TEMPERROR;
 		out->reason =
-			"DNS gave no answer, so it can't be told whether somebody answers for the author's domain";
+			N_("DNS gave no answer, so it can't be told whether somebody answers for the author's domain");
 	} else {
 		out->result = MG_RESULT_FAIL;
 		out->disposition = disposition_of(&policy);
-		out->reason = "neither SPF nor DKIM answers for the author's domain";
+		out->reason = N_("neither SPF nor DKIM answers for the author's domain");
 	}
 	out->rfc7489 = mg_dmarc_rfc7489_differs(
 		author, &policy.record, policy.domain, identifiers, count, out->result == MG_RESULT_PASS);

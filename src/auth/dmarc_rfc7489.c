@@ -2,6 +2,8 @@
 
 #include <libpsl.h>
 
+#include "base/i18n.h"
+
 /* The registrable domain by the public suffix list; the domain itself when it is a suffix or the list is absent. */
 static struct mg_str registrable(struct mg_str domain)
 {
@@ -35,14 +37,15 @@ const char *mg_dmarc_rfc7489_differs(struct mg_str author, const struct mg_dmarc
 	struct mg_str policy_domain, const struct mg_dmarc_identifier *identifiers, size_t count, bool has_passed)
 {
 	if (!mg_str_eq(policy_domain, author) && !mg_str_eq(policy_domain, registrable(author)))
-		return "RFC 7489 would have looked for the policy elsewhere";
+		return N_("RFC 7489 would have looked for the policy elsewhere");
 	if (would_pass(author, record, identifiers, count) != has_passed)
-		return has_passed ? "RFC 7489 would not have seen it aligned" : "RFC 7489 would have seen it aligned";
+		return has_passed ? N_("RFC 7489 would not have seen it aligned")
+				  : N_("RFC 7489 would have seen it aligned");
 	if (has_passed)
 		return "";
 	if (record->pct < 100 && record->p > MG_DMARC_NONE)
-		return "RFC 7489 would have applied the policy to a part of such mail only (pct)";
+		return N_("RFC 7489 would have applied the policy to a part of such mail only (pct)");
 	if (record->is_testing || record->np >= MG_DMARC_NONE)
-		return "RFC 7489 did not know t= and np=";
+		return N_("RFC 7489 did not know t= and np=");
 	return "";
 }

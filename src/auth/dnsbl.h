@@ -15,6 +15,7 @@
 
 #include "auth/result.h"
 #include "base/arena.h"
+#include "base/say.h"
 #include "dns/lookup.h"
 
 enum { MG_DNSBL_ZONES = 32, MG_DNSBL_CODES = 8, MG_DNSBL_SHOWN = 256 };
@@ -23,8 +24,9 @@ enum { MG_DNSBL_ZONES = 32, MG_DNSBL_CODES = 8, MG_DNSBL_SHOWN = 256 };
  * least one digit) becomes "KEY". Returns `place` of MG_DNSBL_SHOWN bytes. */
 const char *mg_dnsbl_shown(const char *zone, char place[MG_DNSBL_SHOWN]);
 
-/* What a known list's return code means ("spam source (SBL)", "a dynamic address (PBL)"), plain English; "" unknown. */
-const char *mg_dnsbl_meaning(const char *zone, const struct mg_ip *code);
+/* What a known list's return code means ("a source of spam (SBL)"); nothing to say: unknown. All literals; an argument is a
+ * phrase to be translated as well. */
+struct mg_say mg_dnsbl_meaning(const char *zone, const struct mg_ip *code);
 
 /* ---- what the client's evaluation says ---- */
 

@@ -1,72 +1,69 @@
 /* What the return codes of the lists in common use mean, as their operators document them. */
 #include "auth/dnsbl.h"
 
+#include "base/i18n.h"
+
 static const struct {
 	struct mg_str zone;              /* or the end of one, from a dot on: a customer's key may stand before it */
 	unsigned char first[3], last[3]; /* the last three octets of 127/8, from and to */
 	const char *meaning;
 } rows[] = {
-	{ { "spamhaus.org", 12 }, { 0, 0, 2 }, { 0, 0, 2 }, "a source of spam (SBL)" },
-	{ { "spamhaus.org", 12 }, { 0, 0, 3 }, { 0, 0, 3 }, "a source of low-reputation mail (SBL CSS)" },
-	{ { "spamhaus.org", 12 }, { 0, 0, 4 }, { 0, 0, 7 }, "an infected or hijacked machine (XBL)" },
-	{ { "spamhaus.org", 12 }, { 0, 0, 9 }, { 0, 0, 9 }, "a hijacked or criminal network (SBL DROP)" },
-	{ { "spamhaus.org", 12 }, { 0, 0, 10 }, { 0, 0, 11 }, "an address that should not send mail directly (PBL)" },
-	{ { "dq.spamhaus.net", 15 }, { 0, 0, 2 }, { 0, 0, 2 }, "a source of spam (SBL)" },
-	{ { "dq.spamhaus.net", 15 }, { 0, 0, 3 }, { 0, 0, 3 }, "a source of low-reputation mail (SBL CSS)" },
-	{ { "dq.spamhaus.net", 15 }, { 0, 0, 4 }, { 0, 0, 7 }, "an infected or hijacked machine (XBL)" },
-	{ { "dq.spamhaus.net", 15 }, { 0, 0, 9 }, { 0, 0, 9 }, "a hijacked or criminal network (SBL DROP)" },
+	{ { "spamhaus.org", 12 }, { 0, 0, 2 }, { 0, 0, 2 }, N_("a source of spam (SBL)") },
+	{ { "spamhaus.org", 12 }, { 0, 0, 3 }, { 0, 0, 3 }, N_("a source of low-reputation mail (SBL CSS)") },
+	{ { "spamhaus.org", 12 }, { 0, 0, 4 }, { 0, 0, 7 }, N_("an infected or hijacked machine (XBL)") },
+	{ { "spamhaus.org", 12 }, { 0, 0, 9 }, { 0, 0, 9 }, N_("a hijacked or criminal network (SBL DROP)") },
+	{ { "spamhaus.org", 12 }, { 0, 0, 10 }, { 0, 0, 11 },
+		N_("an address that should not send mail directly (PBL)") },
+	{ { "dq.spamhaus.net", 15 }, { 0, 0, 2 }, { 0, 0, 2 }, N_("a source of spam (SBL)") },
+	{ { "dq.spamhaus.net", 15 }, { 0, 0, 3 }, { 0, 0, 3 }, N_("a source of low-reputation mail (SBL CSS)") },
+	{ { "dq.spamhaus.net", 15 }, { 0, 0, 4 }, { 0, 0, 7 }, N_("an infected or hijacked machine (XBL)") },
+	{ { "dq.spamhaus.net", 15 }, { 0, 0, 9 }, { 0, 0, 9 }, N_("a hijacked or criminal network (SBL DROP)") },
 	{ { "dq.spamhaus.net", 15 }, { 0, 0, 10 }, { 0, 0, 11 },
-		"an address that should not send mail directly (PBL)" },
-	{ { "dq.spamhaus.net", 15 }, { 0, 0, 20 }, { 0, 0, 20 }, "a machine that tries stolen logins (AuthBL)" },
-	{ { "bl.spamcop.net", 14 }, { 0, 0, 2 }, { 0, 0, 2 }, "reported as a source of spam (SpamCop)" },
-	{ { "barracudacentral.org", 20 }, { 0, 0, 2 }, { 0, 0, 2 }, "a source of spam (Barracuda)" },
-	{ { "bl.mailspike.net", 16 }, { 0, 0, 2 }, { 0, 0, 2 }, "a source of spam (Mailspike)" },
-	{ { "mailspike.net", 13 }, { 0, 0, 10 }, { 0, 0, 10 }, "the worst reputation (Mailspike)" },
-	{ { "mailspike.net", 13 }, { 0, 0, 11 }, { 0, 0, 11 }, "a very bad reputation (Mailspike)" },
-	{ { "mailspike.net", 13 }, { 0, 0, 12 }, { 0, 0, 12 }, "a bad reputation (Mailspike)" },
-	{ { "mailspike.net", 13 }, { 0, 0, 13 }, { 0, 0, 13 }, "suspicious behaviour (Mailspike)" },
-	{ { "mailspike.net", 13 }, { 0, 0, 14 }, { 0, 0, 16 }, "a neutral reputation (Mailspike)" },
-	{ { "mailspike.net", 13 }, { 0, 0, 17 }, { 0, 0, 17 }, "possibly a legitimate sender (Mailspike)" },
-	{ { "mailspike.net", 13 }, { 0, 0, 18 }, { 0, 0, 18 }, "a good reputation (Mailspike)" },
-	{ { "mailspike.net", 13 }, { 0, 0, 19 }, { 0, 0, 19 }, "a very good reputation (Mailspike)" },
-	{ { "mailspike.net", 13 }, { 0, 0, 20 }, { 0, 0, 20 }, "an excellent reputation (Mailspike)" },
-	{ { "psbl.surriel.com", 16 }, { 0, 0, 2 }, { 0, 0, 2 }, "has sent mail to a spam trap (PSBL)" },
-	{ { "dnsbl-1.uceprotect.net", 22 }, { 0, 0, 2 }, { 0, 0, 2 }, "a source of spam (UCEPROTECT level 1)" },
+		N_("an address that should not send mail directly (PBL)") },
+	{ { "dq.spamhaus.net", 15 }, { 0, 0, 20 }, { 0, 0, 20 }, N_("a machine that tries stolen logins (AuthBL)") },
+	{ { "bl.spamcop.net", 14 }, { 0, 0, 2 }, { 0, 0, 2 }, N_("reported as a source of spam (SpamCop)") },
+	{ { "barracudacentral.org", 20 }, { 0, 0, 2 }, { 0, 0, 2 }, N_("a source of spam (Barracuda)") },
+	{ { "bl.mailspike.net", 16 }, { 0, 0, 2 }, { 0, 0, 2 }, N_("a source of spam (Mailspike)") },
+	{ { "mailspike.net", 13 }, { 0, 0, 10 }, { 0, 0, 10 }, N_("the worst reputation (Mailspike)") },
+	{ { "mailspike.net", 13 }, { 0, 0, 11 }, { 0, 0, 11 }, N_("a very bad reputation (Mailspike)") },
+	{ { "mailspike.net", 13 }, { 0, 0, 12 }, { 0, 0, 12 }, N_("a bad reputation (Mailspike)") },
+	{ { "mailspike.net", 13 }, { 0, 0, 13 }, { 0, 0, 13 }, N_("suspicious behaviour (Mailspike)") },
+	{ { "mailspike.net", 13 }, { 0, 0, 14 }, { 0, 0, 16 }, N_("a neutral reputation (Mailspike)") },
+	{ { "mailspike.net", 13 }, { 0, 0, 17 }, { 0, 0, 17 }, N_("possibly a legitimate sender (Mailspike)") },
+	{ { "mailspike.net", 13 }, { 0, 0, 18 }, { 0, 0, 18 }, N_("a good reputation (Mailspike)") },
+	{ { "mailspike.net", 13 }, { 0, 0, 19 }, { 0, 0, 19 }, N_("a very good reputation (Mailspike)") },
+	{ { "mailspike.net", 13 }, { 0, 0, 20 }, { 0, 0, 20 }, N_("an excellent reputation (Mailspike)") },
+	{ { "psbl.surriel.com", 16 }, { 0, 0, 2 }, { 0, 0, 2 }, N_("has sent mail to a spam trap (PSBL)") },
+	{ { "dnsbl-1.uceprotect.net", 22 }, { 0, 0, 2 }, { 0, 0, 2 }, N_("a source of spam (UCEPROTECT level 1)") },
 	{ { "dnsbl-2.uceprotect.net", 22 }, { 0, 0, 2 }, { 0, 0, 2 },
-		"in a network that sends spam (UCEPROTECT level 2)" },
+		N_("in a network that sends spam (UCEPROTECT level 2)") },
 	{ { "dnsbl-3.uceprotect.net", 22 }, { 0, 0, 2 }, { 0, 0, 2 },
-		"at a provider that sends spam (UCEPROTECT level 3)" },
+		N_("at a provider that sends spam (UCEPROTECT level 3)") },
 };
 
 /* dnswl.org: 127.0.CATEGORY.TRUST. */
-enum { TRUSTS = 4 };
-#define DNSWL(number, category)                                                                                        \
-	{                                                                                                              \
-		number,                                                                                                \
-		{                                                                                                      \
-			category ", no trust (dnswl.org)", category ", low trust (dnswl.org)",                         \
-				category ", medium trust (dnswl.org)", category ", high trust (dnswl.org)"             \
-		}                                                                                                      \
-	}
-static const struct {
-	unsigned char category;
-	const char *meanings[TRUSTS];
-} dnswl[] = {
-	DNSWL(2, "financial services"),
-	DNSWL(3, "email service provider"),
-	DNSWL(4, "organisation"),
-	DNSWL(5, "network provider"),
-	DNSWL(6, "personal or private server"),
-	DNSWL(7, "travel or leisure industry"),
-	DNSWL(8, "public sector"),
-	DNSWL(9, "media or technology company"),
-	DNSWL(10, "special case"),
-	DNSWL(11, "education"),
-	DNSWL(12, "healthcare"),
-	DNSWL(13, "manufacturing or industry"),
-	DNSWL(14, "retail, wholesale or services"),
-	DNSWL(15, "email marketing provider"),
-	DNSWL(20, "registered by itself"),
+static const char *const trusts[] = {
+	N_("%1, no trust (dnswl.org)"),
+	N_("%1, low trust (dnswl.org)"),
+	N_("%1, medium trust (dnswl.org)"),
+	N_("%1, high trust (dnswl.org)"),
+};
+static const char *const categories[] = {
+	[2] = N_("financial services"),
+	[3] = N_("email service provider"),
+	[4] = N_("organisation"),
+	[5] = N_("network provider"),
+	[6] = N_("personal or private server"),
+	[7] = N_("travel or leisure industry"),
+	[8] = N_("public sector"),
+	[9] = N_("media or technology company"),
+	[10] = N_("special case"),
+	[11] = N_("education"),
+	[12] = N_("healthcare"),
+	[13] = N_("manufacturing or industry"),
+	[14] = N_("retail, wholesale or services"),
+	[15] = N_("email marketing provider"),
+	[20] = N_("registered by itself"),
 };
 
 static bool is_of(struct mg_str zone, struct mg_str list)
@@ -76,27 +73,27 @@ static bool is_of(struct mg_str zone, struct mg_str list)
 	return zone.n == list.n || zone.p[zone.n - list.n - 1] == '.';
 }
 
-static const char *dnswl_meaning(const unsigned char code[3])
+static struct mg_say dnswl_meaning(const unsigned char code[3])
 {
-	for (size_t i = 0; code[0] == 0 && i < sizeof dnswl / sizeof dnswl[0]; i++)
-		if (dnswl[i].category == code[1] && code[2] < TRUSTS)
-			return dnswl[i].meanings[code[2]];
-	return "";
+	if (code[0] != 0 || code[1] >= sizeof categories / sizeof categories[0] || categories[code[1]] == NULL ||
+		code[2] >= sizeof trusts / sizeof trusts[0])
+		return (struct mg_say){ 0 };
+	return MG_SAY(trusts[code[2]], categories[code[1]]);
 }
 
-const char *mg_dnsbl_meaning(const char *zone, const struct mg_ip *code)
+struct mg_say mg_dnsbl_meaning(const char *zone, const struct mg_ip *code)
 {
 	struct mg_str name = mg_str_z(zone);
 
 	if (code->family != MG_IP_V4 || code->bytes[0] != 127)
-		return "";
+		return (struct mg_say){ 0 };
 	if (is_of(name, MG_STR("list.dnswl.org")))
 		return dnswl_meaning(code->bytes + 1);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (is_of(name, rows[i].zone) && memcmp(code->bytes + 1, rows[i].first, 3) >= 0 &&
 			memcmp(code->bytes + 1, rows[i].last, 3) <= 0)
-			return rows[i].meaning;
-	return "";
+			return MG_SAY(rows[i].meaning);
+	return (struct mg_say){ 0 };
 }
 
 /* A key: at least 16 letters and digits, and a digit among them. */

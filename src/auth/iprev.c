@@ -1,12 +1,7 @@
 /* The PTR question, then the addresses of all its names at once; names are judged in their order. */
 #include "auth/iprev.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-#include "base/buf.h"
-
-enum { REASON = 400 };
+#include "base/i18n.h"
 
 struct mg_iprev {
 	struct mg_arena *arena;
@@ -50,7 +45,7 @@ struct mg_iprev *mg_iprev_new(struct mg_arena *arena, const struct mg_ip *ip)
 	return iprev;
 }
 
-/* A name from DNS may hold any byte: what is no printable ASCII becomes '?'. */
+/* A name from DNS may hold any byte: what is no printable ASCII, and a blank, becomes '?'. */
 static const char *printable(struct mg_iprev *iprev, struct mg_str name)
 {
 	char text[MG_DNS_NAME_MAX + 1];
@@ -62,20 +57,11 @@ static const char *printable(struct mg_iprev *iprev, struct mg_str name)
 	return mg_arena_text(iprev->arena, mg_str_z(text), sizeof text);
 }
 
-static enum mg_step conclude(struct mg_iprev *iprev, enum mg_result result, const char *name, const char *fmt, ...)
-	MG_PRINTF(4, 5);
-
-static enum mg_step conclude(struct mg_iprev *iprev, enum mg_result result, const char *name, const char *fmt, ...)
+static enum mg_step conclude(struct mg_iprev *iprev, enum mg_result result, const char *name, struct mg_say why)
 {
-	char text[REASON];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	iprev->output = (struct mg_iprev_output){
-		.result = result, .name = name, .reason = mg_arena_text(iprev->arena, mg_str_z(text), sizeof text)
-	};
+	iprev->output.result = result;
+	iprev->output.name = name;
+	iprev->output.reason = mg_reason(iprev->arena, &why, &iprev->output.say);
 	iprev->is_done = true;
 	return MG_STEP_DONE;
 }
@@ -115,16 +101,17 @@ static enum mg_step judge(struct mg_iprev *iprev, const struct mg_dns_answer *na
 			return MG_STEP_WAIT;
 		if (holds(answers[i], &iprev->ip)) {
 			name = printable(iprev, names->records[i].text);
-			return conclude(iprev, MG_RESULT_PASS, name, "%s is %s, and back", iprev->ip_text, name);
+			return conclude(
+				iprev, MG_RESULT_PASS, name, MG_SAY(N_("%1 is %2, and back"), iprev->ip_text, name));
 		}
 		has_trouble |= answers[i]->status == MG_DNS_TROUBLE;
 	}
 	name = printable(iprev, names->records[0].text);
 	if (has_trouble)
 		return conclude(iprev, MG_RESULT_TEMPERROR, name,
-			"DNS gave no answer for the addresses of a name of %s", iprev->ip_text);
-	return conclude(
-		iprev, MG_RESULT_FAIL, name, "no name of %s leads back to it: %s doesn't", iprev->ip_text, name);
+			MG_SAY(N_("DNS gave no answer for the addresses of a name of %1"), iprev->ip_text));
+	return conclude(iprev, MG_RESULT_FAIL, name,
+		MG_SAY(N_("no name of %1 leads back to it: %2 doesn't"), iprev->ip_text, name));
 }
 
 enum mg_step mg_iprev_step(struct mg_iprev *iprev, struct mg_lookup *lookup)
@@ -134,15 +121,15 @@ enum mg_step mg_iprev_step(struct mg_iprev *iprev, struct mg_lookup *lookup)
 	if (iprev->is_done)
 		return MG_STEP_DONE;
 	if (iprev->ip.family == MG_IP_NONE)
-		return conclude(iprev, MG_RESULT_PERMERROR, "", "the client has no address");
+		return conclude(iprev, MG_RESULT_PERMERROR, "", MG_SAY(N_("the client has no address")));
 	names = ask_names(iprev, lookup);
 	if (names == NULL)
 		return MG_STEP_WAIT;
 	if (names->status == MG_DNS_TROUBLE)
-		return conclude(
-			iprev, MG_RESULT_TEMPERROR, "", "DNS gave no answer for the name of %s", iprev->ip_text);
+		return conclude(iprev, MG_RESULT_TEMPERROR, "",
+			MG_SAY(N_("DNS gave no answer for the name of %1"), iprev->ip_text));
 	if (names->count == 0)
-		return conclude(iprev, MG_RESULT_PERMERROR, "", "%s has no name in DNS", iprev->ip_text);
+		return conclude(iprev, MG_RESULT_PERMERROR, "", MG_SAY(N_("%1 has no name in DNS"), iprev->ip_text));
 	return judge(iprev, names, lookup);
 }
 

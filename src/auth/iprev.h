@@ -7,8 +7,8 @@
 #ifndef MG_AUTH_IPREV_H
 #define MG_AUTH_IPREV_H
 
+#include "auth/reason.h"
 #include "auth/result.h"
-#include "base/arena.h"
 #include "dns/lookup.h"
 
 enum { MG_IPREV_NAMES = 5 };
@@ -22,6 +22,7 @@ struct mg_iprev_output {
 	enum mg_result result;
 	const char *name;   /* confirmed, or the first that is not; "" none */
 	const char *reason; /* plain English, one line */
+	struct mg_say say;  /* the same, for translation */
 };
 const struct mg_iprev_output *mg_iprev_output(const struct mg_iprev *iprev);
 

@@ -3,14 +3,11 @@
  *
  * A state may be entered again and again while it waits; what it has already spent is marked, and answers are pinned. */
 #include "auth/spf_state.h"
+#include "base/i18n.h"
+
+_Static_assert(MG_SPF_TERMS == 10 && MG_SPF_VOIDS == 2 && MG_SPF_HOSTS == 10, "sentences below name these bounds");
 
 /* ---- results ---- */
-
-void mg_spf_stop(struct mg_spf *spf, enum mg_result result)
-{
-	spf->output.result = result;
-	spf->phase = MG_SPF_OVER;
-}
 
 static struct mg_spf_frame *top_of(struct mg_spf *spf)
 {
@@ -22,10 +19,9 @@ static void finish(struct mg_spf *spf, enum mg_result result)
 	const struct mg_spf_frame *bottom = &spf->frames[0];
 	bool is_matched = bottom->term.kind != MG_SPF_NO_KIND;
 
-	mg_spf_describe_ending(spf, result);
+	mg_spf_stop_at_match(spf, result);
 	spf->output.mechanism =
-		is_matched ? mg_arena_text(spf->arena, bottom->term.text, MG_SPF_REASON - 1) : "default";
-	mg_spf_stop(spf, result);
+		is_matched ? mg_arena_text(spf->arena, bottom->term.text, MG_SPF_MECHANISM - 1) : "default";
 	if (result == MG_RESULT_FAIL && spf->wants_explanation && bottom->record.exp.n > 0)
 		spf->phase = MG_SPF_EXPLAIN;
 }
@@ -52,14 +48,14 @@ static void stop_without_record(struct mg_spf *spf)
 {
 	const struct mg_spf_frame *top = top_of(spf);
 
-	if (spf->depth == 1 && !top->is_redirected) {
-		mg_spf_reason(spf, "%s has no SPF record", top->domain);
-		mg_spf_stop(spf, MG_RESULT_NONE);
-		return;
-	}
-	mg_spf_reason(spf, "%.*s has no SPF record, but %s %s it", MG_DNS_NAME_MAX / 2, top->domain, spf->output.domain,
-		top->is_redirected ? "redirects to" : "includes");
-	mg_spf_stop(spf, MG_RESULT_PERMERROR);
+	if (top->is_redirected)
+		mg_spf_stop(spf, MG_RESULT_PERMERROR,
+			MG_SAY(N_("%1 has no SPF record, but %2 redirects to it"), top->domain, spf->output.domain));
+	else if (spf->depth > 1)
+		mg_spf_stop(spf, MG_RESULT_PERMERROR,
+			MG_SAY(N_("%1 has no SPF record, but %2 includes it"), top->domain, spf->output.domain));
+	else
+		mg_spf_stop(spf, MG_RESULT_NONE, MG_SAY(N_("%1 has no SPF record"), top->domain));
 }
 
 static void read_record(struct mg_spf *spf, const struct mg_dns_answer *answer)
@@ -72,8 +68,7 @@ static void read_record(struct mg_spf *spf, const struct mg_dns_answer *answer)
 		stop_without_record(spf);
 		return;
 	case MG_SPF_SEVERAL_RECORDS:
-		mg_spf_reason(spf, "%s has more than one SPF record", top->domain);
-		mg_spf_stop(spf, MG_RESULT_PERMERROR);
+		mg_spf_stop(spf, MG_RESULT_PERMERROR, MG_SAY(N_("%1 has more than one SPF record"), top->domain));
 		return;
 	case MG_SPF_ONE_RECORD:
 		break;
@@ -83,9 +78,8 @@ static void read_record(struct mg_spf *spf, const struct mg_dns_answer *answer)
 		spf->phase = MG_SPF_NEXT;
 		return;
 	}
-	mg_spf_reason(spf, "the SPF record of %.*s has an error: %.*s", MG_DNS_NAME_MAX / 2, top->domain,
-		MG_STR_ARGS(mg_str_first(wrong, MG_SPF_SAID)));
-	mg_spf_stop(spf, MG_RESULT_PERMERROR);
+	mg_spf_stop(spf, MG_RESULT_PERMERROR,
+		MG_SAY(N_("the SPF record of %1 has an error: %2"), top->domain, mg_spf_quoted(spf, wrong)));
 }
 
 static enum mg_step fetch(struct mg_spf *spf, struct mg_lookup *lookup)
@@ -136,9 +130,9 @@ static bool charge(struct mg_spf *spf, bool *is_charged)
 		spf->output.lookups++;
 		return true;
 	}
-	mg_spf_reason(spf, "more than %d DNS lookups, at %.*s of %s", MG_SPF_TERMS,
-		MG_STR_ARGS(mg_str_first(top_of(spf)->term.text, MG_SPF_SAID)), top_of(spf)->domain);
-	mg_spf_stop(spf, MG_RESULT_PERMERROR);
+	mg_spf_stop(spf, MG_RESULT_PERMERROR,
+		MG_SAY(N_("more than 10 DNS lookups, at %1 of %2"), mg_spf_quoted(spf, top_of(spf)->term.text),
+			top_of(spf)->domain));
 	return false;
 }
 
@@ -178,10 +172,8 @@ static enum mg_step find_target(struct mg_spf *spf, struct mg_lookup *lookup)
 	if (!learn_p(spf, spec, lookup))
 		return MG_STEP_WAIT;
 	spf->has_target = true;
-	if (!expand(spf, spec)) {
-		mg_spf_reason(spf, "no memory");
-		mg_spf_stop(spf, MG_RESULT_TEMPERROR);
-	}
+	if (!expand(spf, spec))
+		mg_spf_stop(spf, MG_RESULT_TEMPERROR, MG_SAY(N_("no memory")));
 	return MG_STEP_DONE;
 }
 
@@ -199,9 +191,9 @@ static void differ(struct mg_spf *spf, bool is_void)
 	spf->output.voids += is_void;
 	if (spf->output.voids <= MG_SPF_VOIDS)
 		return;
-	mg_spf_reason(spf, "more than %d DNS lookups that find nothing, at %.*s of %s", MG_SPF_VOIDS,
-		MG_STR_ARGS(mg_str_first(top_of(spf)->term.text, MG_SPF_SAID)), top_of(spf)->domain);
-	mg_spf_stop(spf, MG_RESULT_PERMERROR);
+	mg_spf_stop(spf, MG_RESULT_PERMERROR,
+		MG_SAY(N_("more than 2 DNS lookups that find nothing, at %1 of %2"),
+			mg_spf_quoted(spf, top_of(spf)->term.text), top_of(spf)->domain));
 }
 
 static enum mg_step match(struct mg_spf *spf, struct mg_lookup *lookup)
@@ -223,8 +215,7 @@ static enum mg_step match(struct mg_spf *spf, struct mg_lookup *lookup)
 		mg_spf_stop_for_trouble(spf, spf->target, found.trouble);
 		break;
 	case MG_SPF_TOO_MANY:
-		mg_spf_reason(spf, "%s has more than %d MX hosts", spf->target, MG_SPF_HOSTS);
-		mg_spf_stop(spf, MG_RESULT_PERMERROR);
+		mg_spf_stop(spf, MG_RESULT_PERMERROR, MG_SAY(N_("%1 has more than 10 MX hosts"), spf->target));
 		break;
 	}
 	return MG_STEP_DONE;

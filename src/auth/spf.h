@@ -15,12 +15,12 @@
 #ifndef MG_AUTH_SPF_H
 #define MG_AUTH_SPF_H
 
+#include "auth/reason.h"
 #include "auth/result.h"
-#include "base/arena.h"
 #include "dns/lookup.h"
 
 enum mg_spf_scope { MG_SPF_MFROM, MG_SPF_HELO };
-enum { MG_SPF_REASON = 256, MG_SPF_EXPLANATION = 512 };
+enum { MG_SPF_MECHANISM = 256, MG_SPF_EXPLANATION = 512 };
 
 struct mg_spf_input {
 	struct mg_ip ip; /* an IPv4-mapped address is IPv4 already (base/ip.h) */
@@ -47,6 +47,7 @@ struct mg_spf_output {
 	const char *mechanism;
 	const char *explanation; /* of exp=, expanded, printable ASCII only; on fail only, "" without */
 	const char *reason;      /* in plain English, one line: why this result */
+	struct mg_say say;       /* the same, for translation */
 	unsigned lookups, voids; /* spent */
 };
 /* Once done; what it points to lives in the arena. */

@@ -1,5 +1,6 @@
 /* Whose record is to be looked for (RFC 7208 sections 2.4, 4.1, 4.3), and what the macro letters stand for. */
 #include "auth/spf_state.h"
+#include "base/i18n.h"
 #include "mail/address.h"
 #include "mail/domain.h"
 
@@ -59,11 +60,11 @@ static void begin(struct mg_spf *spf, struct mg_str domain)
 		return;
 	}
 	if (domain.n == 0)
-		mg_spf_reason(spf, "there is no domain to check");
+		mg_spf_stop(spf, MG_RESULT_NONE, MG_SAY(N_("there is no domain to check")));
 	else
-		mg_spf_reason(spf, "%.*s is not a domain name that can have an SPF record",
-			MG_STR_ARGS(mg_str_first(domain, MG_DNS_NAME_MAX / 2)));
-	mg_spf_stop(spf, MG_RESULT_NONE);
+		mg_spf_stop(spf, MG_RESULT_NONE,
+			MG_SAY(N_("%1 is not a domain name that can have an SPF record"),
+				mg_arena_text(spf->arena, domain, MG_REASON_QUOTED)));
 }
 
 static void set_values(

@@ -1,65 +1,71 @@
 /* What an evaluation says to people, in one place. */
 #include "auth/spf_state.h"
+#include "base/i18n.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
-void mg_spf_reason(struct mg_spf *spf, const char *fmt, ...)
+void mg_spf_stop(struct mg_spf *spf, enum mg_result result, struct mg_say why)
 {
-	char text[MG_SPF_REASON];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	for (char *c = text; *c != '\0'; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
-	spf->output.reason = mg_arena_text(spf->arena, mg_str_z(text), sizeof text);
+	spf->output.reason = mg_reason(spf->arena, &why, &spf->output.say);
+	spf->output.result = result;
+	spf->phase = MG_SPF_OVER;
 }
 
 void mg_spf_stop_for_trouble(struct mg_spf *spf, const char *name, enum mg_dns_trouble trouble)
 {
-	mg_spf_reason(
-		spf, "DNS gave no answer about %.*s (%s)", MG_DNS_NAME_MAX / 2, name, mg_dns_trouble_name(trouble));
-	mg_spf_stop(spf, MG_RESULT_TEMPERROR);
+	mg_spf_stop(spf, MG_RESULT_TEMPERROR,
+		MG_SAY(N_("DNS gave no answer about %1 (%2)"), name, mg_dns_trouble_name(trouble)));
 }
 
-/* "include:a.example (ip4:192.0.2.1 of a.example), redirected to b.example" */
-static void describe_match(const struct mg_spf *spf, struct mg_buf *out)
+const char *mg_spf_quoted(struct mg_spf *spf, struct mg_str term)
 {
-	const struct mg_spf_frame *bottom = &spf->frames[0], *reached = &spf->frames[spf->reach - 1];
-
-	mg_buf_add(out, mg_str_first(bottom->term.text, MG_SPF_SAID));
-	if (spf->reach > 1) {
-		mg_buf_addz(out, " (");
-		mg_buf_add(out, mg_str_first(reached->term.text, MG_SPF_SAID));
-		mg_buf_addf(out, " of %s)", reached->domain);
-	}
-	if (bottom->is_redirected)
-		mg_buf_addf(out, ", redirected to %s", bottom->domain);
+	return mg_arena_text(spf->arena, term, MG_SPF_QUOTED);
 }
 
-/* %1$s is the client, %2$s the domain, %3$s the match. */
-static const char *const endings[MG_RESULTS] = {
-	[MG_RESULT_PASS] = "%1$s is among the senders %2$s allows: %3$s",
-	[MG_RESULT_FAIL] = "%1$s is not among the senders %2$s allows: %3$s",
-	[MG_RESULT_SOFTFAIL] = "%1$s is probably not among the senders %2$s allows: %3$s",
-	[MG_RESULT_NEUTRAL] = "%1$s may or may not send for %2$s, which doesn't say: %3$s",
+/* How the match was reached: in the domain's own record, in one it includes, in the one it redirects to, or both. */
+enum way { DIRECTLY, BY_INCLUDE, BY_REDIRECT, BY_BOTH, WAYS };
+
+/* %1 is the client, %2 the domain, %3 its mechanism, %4 of %5 the one included, %6 where it redirects to. */
+static const char *const endings[MG_RESULTS][WAYS] = {
+	[MG_RESULT_PASS] = {
+		N_("%1 is among the senders %2 allows: %3"),
+		N_("%1 is among the senders %2 allows: %3 (%4 of %5)"),
+		N_("%1 is among the senders %2 allows: %3, redirected to %6"),
+		N_("%1 is among the senders %2 allows: %3 (%4 of %5), redirected to %6"),
+	},
+	[MG_RESULT_FAIL] = {
+		N_("%1 is not among the senders %2 allows: %3"),
+		N_("%1 is not among the senders %2 allows: %3 (%4 of %5)"),
+		N_("%1 is not among the senders %2 allows: %3, redirected to %6"),
+		N_("%1 is not among the senders %2 allows: %3 (%4 of %5), redirected to %6"),
+	},
+	[MG_RESULT_SOFTFAIL] = {
+		N_("%1 is probably not among the senders %2 allows: %3"),
+		N_("%1 is probably not among the senders %2 allows: %3 (%4 of %5)"),
+		N_("%1 is probably not among the senders %2 allows: %3, redirected to %6"),
+		N_("%1 is probably not among the senders %2 allows: %3 (%4 of %5), redirected to %6"),
+	},
+	[MG_RESULT_NEUTRAL] = {
+		N_("%1 may or may not send for %2, which doesn't say: %3"),
+		N_("%1 may or may not send for %2, which doesn't say: %3 (%4 of %5)"),
+		N_("%1 may or may not send for %2, which doesn't say: %3, redirected to %6"),
+		N_("%1 may or may not send for %2, which doesn't say: %3 (%4 of %5), redirected to %6"),
+	},
 };
 
-void mg_spf_describe_ending(struct mg_spf *spf, enum mg_result result)
+void mg_spf_stop_at_match(struct mg_spf *spf, enum mg_result result)
 {
-	struct mg_buf match;
+	const struct mg_spf_frame *bottom = &spf->frames[0], *reached = &spf->frames[spf->reach - 1];
+	enum way way = bottom->is_redirected ? BY_REDIRECT : DIRECTLY;
 	char ip[MG_IP_TEXT];
 
 	mg_ip_text(&spf->values.ip, ip, sizeof ip);
-	if (spf->frames[0].term.kind == MG_SPF_NO_KIND) {
-		mg_spf_reason(spf, "no mechanism of %s matches %s", spf->frames[0].domain, ip);
+	if (bottom->term.kind == MG_SPF_NO_KIND) {
+		mg_spf_stop(spf, result, MG_SAY(N_("no mechanism of %1 matches %2"), bottom->domain, ip));
 		return;
 	}
-	mg_buf_init(&match, 2 * MG_SPF_REASON);
-	describe_match(spf, &match);
-	mg_spf_reason(spf, endings[result], ip, spf->output.domain, mg_buf_z(&match));
-	mg_buf_fini(&match);
+	if (reached != bottom)
+		way = bottom->is_redirected ? BY_BOTH : BY_INCLUDE;
+	mg_spf_stop(spf, result,
+		(struct mg_say){ endings[result][way],
+			{ ip, spf->output.domain, mg_spf_quoted(spf, bottom->term.text),
+				mg_spf_quoted(spf, reached->term.text), reached->domain, bottom->domain } });
 }

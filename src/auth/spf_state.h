@@ -12,7 +12,7 @@ enum {
 	MG_SPF_TERMS = 10, /* that ask DNS */
 	MG_SPF_VOIDS = 2,
 	MG_SPF_FRAMES = MG_SPF_TERMS + 1,
-	MG_SPF_SAID = 64, /* bytes of a term that a reason quotes */
+	MG_SPF_QUOTED = 64, /* bytes of a term that a reason quotes */
 };
 
 enum mg_spf_phase {
@@ -48,13 +48,13 @@ struct mg_spf {
 	struct mg_spf_output output;
 };
 
-/* Why the result is what it will be: one line, printable ASCII, whatever the names in it hold. */
-void mg_spf_reason(struct mg_spf *spf, const char *fmt, ...) MG_PRINTF(2, 3);
-void mg_spf_describe_ending(struct mg_spf *spf, enum mg_result result); /* the reason of a result that is no error */
-
-/* All is over. */
-void mg_spf_stop(struct mg_spf *spf, enum mg_result result);
+/* All is over: the result, and why. */
+void mg_spf_stop(struct mg_spf *spf, enum mg_result result, struct mg_say why);
 void mg_spf_stop_for_trouble(struct mg_spf *spf, const char *name, enum mg_dns_trouble trouble);
+void mg_spf_stop_at_match(struct mg_spf *spf, enum mg_result result); /* or because nothing matched */
+
+/* As much of a term as a reason quotes. */
+const char *mg_spf_quoted(struct mg_spf *spf, struct mg_str term);
 
 /* Section 4.3: what is no multi-label domain name can't have a record. */
 bool mg_spf_is_checkable(struct mg_str domain);

@@ -21,7 +21,7 @@ struct mg_say {
 	const char *arg[MG_SAY_ARGS];
 };
 
-/* MG_SAY(N_("%1 listens on %2"), name, place) */
+/* MG_SAY(N_("%1 listens on %2"), name, place): at most five arguments; a sixth wants the struct written out. */
 #define MG_SAY(...) ((struct mg_say){ MG_SAY_SPLIT(__VA_ARGS__, NULL) })
 #define MG_SAY_SPLIT(text, ...)                                                                                        \
 	text,                                                                                                          \

@@ -133,7 +133,7 @@ static int evaluate(struct mg_ctl *ctl, const struct question *q, struct mg_str 
 	struct mg_resolver *resolver = NULL;
 	struct mg_evaluation *evaluation;
 	const char *id;
-	int status = conf == NULL ? EXIT_FAILURE : check_options(q, &options);
+	int status = conf == NULL ? MG_EXIT_DATA : check_options(q, &options);
 
 	if (status != MG_EXIT_GO_ON || (status = start_resolver(q, conf, &resolver)) != MG_EXIT_GO_ON)
 		return status;

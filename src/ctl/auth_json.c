@@ -9,7 +9,7 @@ static json_t *text(const char *z)
 
 static json_t *iprev_json(const struct mg_evaluation *evaluation)
 {
-	static const struct mg_iprev_output none = { MG_RESULT_UNSET, "", "" };
+	static const struct mg_iprev_output none = { .name = "", .reason = "" };
 	const struct mg_iprev_output *iprev = mg_evaluation_iprev(evaluation);
 
 	if (iprev == NULL)
@@ -76,6 +76,21 @@ static json_t *dmarc_json(const struct mg_evaluation *evaluation)
 		text(dmarc->rfc7489));
 }
 
+static json_t *meaning_json(const struct mg_dnsbl_found *found)
+{
+	struct mg_say meaning = { 0 };
+	struct mg_buf english;
+	json_t *json;
+
+	if (found->code_count > 0)
+		meaning = mg_dnsbl_meaning(found->zone->name, &found->codes[0]);
+	mg_buf_init(&english, MG_SAY_TEXT);
+	mg_say_english(&english, &meaning);
+	json = text(mg_buf_z(&english));
+	mg_buf_fini(&english);
+	return json;
+}
+
 static json_t *zone_json(const struct mg_dnsbl_found *found)
 {
 	static const char *const states[] = { "not-listed", "listed", "error", "trouble", "muted" };
@@ -85,8 +100,7 @@ static json_t *zone_json(const struct mg_dnsbl_found *found)
 	for (size_t i = 0; i < found->code_count; i++)
 		json_array_append_new(codes, json_string(mg_ip_text(&found->codes[i], ip, sizeof ip)));
 	return json_pack("{s:o, s:s, s:i, s:o, s:o}", "zone", text(mg_dnsbl_shown(found->zone->name, zone)), "state",
-		states[found->state], "weight", found->zone->weight, "codes", codes, "meaning",
-		text(found->code_count > 0 ? mg_dnsbl_meaning(found->zone->name, &found->codes[0]) : ""));
+		states[found->state], "weight", found->zone->weight, "codes", codes, "meaning", meaning_json(found));
 }
 
 static json_t *dnsbl_json(const struct mg_evaluation *evaluation)

@@ -16,7 +16,7 @@ struct mg_session *mg_session_open(struct mg_engine *engine, const struct mg_cli
 		return NULL;
 	}
 	pthread_mutex_lock(&session->lock);
-	session->is_simulated = client->port == 0;
+	session->is_simulated = client->port == 0 && mg_ip_is_loopback(&client->ip);
 	mg_session_learn(&session->name, client->name);
 	mg_session_learn(&session->server_port, client->server_port);
 	pthread_mutex_unlock(&session->lock);

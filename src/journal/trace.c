@@ -222,6 +222,8 @@ static void tell_verdict(struct story *story)
 				"mailguard's doors did not see this message: the story comes from the mail log alone")));
 		return;
 	}
+	if (is_word(action, "observe") && text_of(verdict, "would")[0] == '\0')
+		action = "accept"; /* there was nothing to withhold */
 	if (is_word(action, "accept") && rule[0] != '\0' && !mg_str_starts(mg_str_z(rule), MG_STR("postfix:"))) {
 		tell(story, time, "verdict", MG_SAY(N_("mailguard let it pass (rule %1)"), rule));
 		action = "";

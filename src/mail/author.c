@@ -3,6 +3,7 @@
  * sound or not. */
 #include "mail/author.h"
 
+#include "base/i18n.h"
 #include "mail/cfws.h"
 
 const char *mg_author_state_text(enum mg_author_state state)
@@ -11,13 +12,13 @@ const char *mg_author_state_text(enum mg_author_state state)
 	case MG_AUTHOR_SOUND:
 		return "";
 	case MG_AUTHOR_MISSING:
-		return "the message has no From field";
+		return N_("the message has no From field");
 	case MG_AUTHOR_REPEATED:
-		return "the message has more than one From field";
+		return N_("the message has more than one From field");
 	case MG_AUTHOR_SEVERAL:
-		return "the From field names more than one domain";
+		return N_("the From field names more than one domain");
 	case MG_AUTHOR_MALFORMED:
-		return "the From field is malformed";
+		return N_("the From field is malformed");
 	}
 	return "";
 }

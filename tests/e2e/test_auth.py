@@ -143,6 +143,25 @@ def test_observing_decides_and_does_nothing():
         assert txn["verdict"]["action"] == "observe" and txn["verdict"]["would"] == "reject", txn
         assert txn["verdict"]["rule"] == "auth:spf", txn
         assert lab.mailguard.json("status")["transactions"]["accepted"] == 1
+        assert [t["id"] for t in lab.recent("--verdict", "reject")] == [txn["id"]], "what would have been refused is found"
+        told = lab.mailguard.ctl("trace", txn["queue_id"]).stdout
+        assert "the answer would have been reject (rule auth:spf)" in " ".join(told.split()), told
+        code, text, _ = lab.send("joe@example.com", "ann@local.example", message=letter(), address=FRIEND)
+        txn = lab.record(lambda t: t["queue_id"] == queue_id_of(text))
+        told = lab.mailguard.ctl("trace", txn["queue_id"]).stdout
+        assert "mailguard let it pass" in told and "would have been" not in told, told
+
+
+def test_a_client_without_a_port_is_checked_all_the_same():
+    with Lab(zone=zone()) as lab:
+        lab.start()
+        client = lab.smtp()
+        assert client.docmd("XCLIENT", f"ADDR={STRANGER} NAME=[UNAVAILABLE] PORT=[UNAVAILABLE]")[0] == 220
+        client.ehlo()
+        code, text, _ = lab.send("x@elsewhere.example", "ann@local.example", message=letter(), client=client)
+        assert code == 550 and "DMARC" in text, (code, text)
+        refused = lab.record(lambda t: t["verdict"]["rule"] == "auth:dmarc")
+        assert refused["relay"] == "inbound", refused
 
 
 def test_each_method_enforced():

@@ -1,9 +1,11 @@
 """mailguardctl's contract: exit statuses, JSON, languages."""
 import json
+import os
 import pathlib
 import subprocess
 import tempfile
 
+from dns_server import DnsServer
 from lab import BUILD, Lab, queue_id_of, wait_until
 from run import quick
 
@@ -122,3 +124,50 @@ def test_status_works_with_a_broken_configuration_file():
         lab.conf.write_text(lab.conf.read_text() + "\nmilter = {")
         done = lab.mailguard.ctl("status", "--json")
         assert done.returncode in (0, 1, 2) and json.loads(done.stdout)["version"]
+
+
+@quick
+def test_auth_gives_its_reasons_in_spanish():
+    zone = {
+        "9.100.51.198.in-addr.arpa": [{"PTR": "host.stranger.example"}],
+        "host.stranger.example": [{"A": "198.51.100.7"}],
+        "stranger.example": [{"TXT": "v=spf1 redirect=mail.example"}],
+        "mail.example": [{"TXT": "v=spf1 include:other.example -all"}],
+        "other.example": [{"TXT": "v=spf1 -all"}],
+        "_dmarc.stranger.example": [{"TXT": "v=DMARC1; p=quarantine; pct=10"}],
+        "9.100.51.198.list.dnswl.org": [{"A": "127.0.11.3"}],
+    }
+    message = (b"DKIM-Signature: v=1; a=rsa-sha256; d=stranger.example; s=s1; h=From; bh=AAAA; b=AAAA\r\n"
+               b"From: <zoe@stranger.example>\r\n\r\nhello\r\n")
+    with tempfile.TemporaryDirectory() as directory, DnsServer(zone) as server:
+        conf = pathlib.Path(directory, "mailguard.conf")
+        conf.write_text('auth = { spf = "maybe"; };\n')
+        done = subprocess.run([BUILD / "mailguardctl", "-c", conf, "auth", "--no-message"], capture_output=True, timeout=60)
+        assert done.returncode == 65 and len(done.stderr.splitlines()) == 1, done
+        conf.write_text('auth = { dnsbl = ( { zone = "list.dnswl.org"; weight = -1; } ); };\n')
+
+        def auth(*words):
+            environment = dict(os.environ, MAILGUARD_LOCALEDIR=str(BUILD / "po"), LANGUAGE="es", LC_ALL="C.UTF-8", NO_COLOR="1")
+            done = subprocess.run([BUILD / "mailguardctl", "-c", conf, "auth", "--dns", server.address, "--ip", "198.51.100.9",
+                                   "--helo", "host.stranger.example", "--from", "zoe@stranger.example", *words],
+                                  input=message, capture_output=True, env=environment, timeout=60)
+            assert done.returncode == 0 and not done.stderr, done
+            return done.stdout.decode()
+        shown = " ".join(auth().split())
+        for reason in ("ningún nombre de 198.51.100.9 lleva de vuelta a ella: host.stranger.example no lo hace",
+                       "198.51.100.9 no está entre los remitentes que stranger.example autoriza: -all, redirigido a mail.example",
+                       "host.stranger.example no tiene registro SPF",
+                       "bh= no es un resumen SHA-256", "sin cadena",
+                       "ni SPF ni DKIM responden por el dominio del autor",
+                       "la RFC 7489 habría aplicado la política solo a una parte de estos mensajes (pct)",
+                       "127.0.11.3 educación, confianza alta (dnswl.org)"):
+            assert reason in shown, (reason, shown)
+        assert "POT-Creation-Date" not in shown, "an empty reason is not looked up"
+        found = json.loads(auth("--json"))
+        assert found["iprev"]["reason"] == "no name of 198.51.100.9 leads back to it: host.stranger.example doesn't"
+        assert found["spf"]["reason"].startswith("198.51.100.9 is not among the senders stranger.example allows: -all, redir")
+        assert found["dkim"][0]["reason"] == "bh= is no SHA-256 hash"
+        assert found["dmarc"]["reason"] == "neither SPF nor DKIM answers for the author's domain"
+        assert found["dmarc"]["rfc7489"].startswith("RFC 7489 would have applied")
+        assert found["dnsbl"]["zones"][0]["meaning"] == "education, high trust (dnswl.org)"
+        assert "is not among the senders" in found["authentication_results"]

@@ -105,9 +105,9 @@ static void check(const struct mg_spf_output *output, const struct world *world)
 	require(output->voids <= 2 || (output->voids == 3 && output->result == MG_RESULT_PERMERROR));
 	require(output->explanation[0] == '\0' || output->result == MG_RESULT_FAIL);
 	is_line(output->domain, 254);
-	is_line(output->mechanism, MG_SPF_REASON);
+	is_line(output->mechanism, MG_SPF_MECHANISM);
 	is_line(output->explanation, MG_SPF_EXPLANATION);
-	is_line(output->reason, MG_SPF_REASON);
+	is_line(output->reason, MG_REASON);
 	require(output->reason[0] != '\0');
 }
 

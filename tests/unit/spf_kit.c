@@ -41,7 +41,7 @@ static const char *broken_promise(const struct spf_run *run)
 		return "more than 60 questions";
 	if (!is_line(output->domain) || !is_line(output->mechanism) || !is_line(output->explanation))
 		return "odd bytes in the output";
-	if (output->reason[0] == '\0' || !is_line(output->reason) || strlen(output->reason) >= MG_SPF_REASON)
+	if (output->reason[0] == '\0' || !is_line(output->reason) || strlen(output->reason) >= MG_REASON)
 		return "no decent reason";
 	if (strlen(output->explanation) >= MG_SPF_EXPLANATION)
 		return "a long explanation";

@@ -764,11 +764,37 @@ static void the_reason_is(void **state)
 	struct mg_spf_input input = input_of(NULL);
 	struct spf_run ran;
 	struct zone zone;
+	struct mg_buf said;
 
 	begin(&zone, row->record, NULL);
 	run(&ran, &zone, &input);
 	assert_string_equal(ran.output.reason, row->reason);
+	mg_buf_init(&said, MG_SAY_TEXT);
+	mg_say_english(&said, &ran.output.say);
+	assert_string_equal(mg_buf_z(&said), row->reason);
+	mg_buf_fini(&said);
 	end(&ran, &zone);
+}
+
+static void a_reason_is_clean_and_bounded(void **state)
+{
+	char name[400];
+	struct mg_arena arena;
+	struct mg_say kept;
+
+	(void)state;
+	memset(name, 'n', sizeof name);
+	name[0] = '\n';
+	name[sizeof name - 1] = '\0';
+	mg_arena_init(&arena, 16 * 1024);
+	assert_int_equal(strlen(mg_reason(&arena, &MG_SAY("%1 %1 %1", name), &kept)), MG_REASON - 1);
+	assert_int_equal(strlen(kept.arg[0]), MG_REASON_QUOTED);
+	assert_int_equal(kept.arg[0][0], '?');
+	assert_null(kept.arg[1]);
+	mg_arena_fini(&arena);
+	mg_arena_init(&arena, 0);
+	assert_string_equal(mg_reason(&arena, &MG_SAY("%1", name), &kept), "");
+	assert_string_equal(kept.arg[0], "");
 }
 
 static void an_arena_that_is_full_is_no_crash(void **state)
@@ -868,6 +894,7 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_long_local_part_is_cut);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_record_of_macros_is_bounded);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(an_arena_that_is_full_is_no_crash);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_reason_is_clean_and_bounded);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(time_that_is_over_is_a_temperror);
 	return _cmocka_run_group_tests("spf", tests, n, NULL, NULL);
 }
