@@ -32,12 +32,6 @@ struct mg_dmarc *mg_dmarc_new(struct mg_arena *arena, const struct mg_author *au
 	return dmarc;
 }
 
-void mg_dmarc_prefetch(struct mg_dmarc *dmarc, struct mg_lookup *lookup)
-{
-	for (size_t i = 0; i < dmarc->author.count; i++)
-		mg_dmarc_walk_prefetch(lookup, mg_str_z(dmarc->author.domain[i]));
-}
-
 /* ---- which record applies (section 4.10.1) ---- */
 
 struct policy {
@@ -103,6 +97,17 @@ static enum mg_step find_policy(
 	policy->is_usable = mg_dmarc_record_mend(&policy->record);
 	policy->policy = policy->record.p;
 	return found == &own ? MG_STEP_DONE : subdomain_policy(lookup, domain, policy);
+}
+
+void mg_dmarc_prefetch(struct mg_dmarc *dmarc, struct mg_lookup *lookup)
+{
+	struct mg_dmarc_walk walk;
+	struct policy policy;
+
+	for (size_t i = 0; i < dmarc->author.count; i++) {
+		mg_dmarc_walk_prefetch(lookup, mg_str_z(dmarc->author.domain[i]));
+		find_policy(lookup, mg_str_z(dmarc->author.domain[i]), &policy, &walk);
+	}
 }
 
 /* ---- who is aligned (section 4.10.2) ---- */

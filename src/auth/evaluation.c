@@ -278,8 +278,12 @@ static void step_dmarc(struct mg_evaluation *e)
 	size_t count;
 	struct mg_dmarc_identifier *identifiers;
 
-	if (e->dmarc == NULL || e->dmarc_done || (e->spf != NULL && !e->spf_done) || (e->dkim != NULL && !e->dkim_done))
+	if (e->dmarc == NULL || e->dmarc_done)
 		return;
+	if ((e->spf != NULL && !e->spf_done) || (e->dkim != NULL && !e->dkim_done)) {
+		mg_dmarc_prefetch(e->dmarc, e->lookup);
+		return;
+	}
 	identifiers = identifiers_of(e, &count);
 	e->dmarc_done = mg_dmarc_step(e->dmarc, e->lookup, identifiers, count) == MG_STEP_DONE;
 }
