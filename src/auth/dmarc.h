@@ -3,7 +3,7 @@
  *
  * One sound author domain is judged as the RFC says. With several (section 11.5), or a From field that can't be read, the
  * result is permerror, every domain told (at most MG_AUTHOR_DOMAINS) is judged, and the strictest disposition of those
- * that fail stands. Without any From field there is nothing to judge: permerror, disposition none.
+ * that fail stands; of more domains than that it is reject. Without any From field there is nothing to judge: permerror, disposition none.
  *
  * Threads: one owner. Does no I/O. */
 #ifndef MG_AUTH_DMARC_H
