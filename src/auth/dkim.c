@@ -55,6 +55,7 @@ static void look_at(struct mg_dkim *dkim, size_t number, struct mg_lookup *looku
 {
 	struct entry *entry = mg_arena_take(dkim->arena, sizeof *entry);
 	struct mg_dkim_signature *told = &dkim->told[number];
+	const struct mg_dns_answer *answer;
 	struct mg_signature *parsed;
 
 	if ((dkim->entries[number] = entry) == NULL) {
@@ -70,10 +71,13 @@ static void look_at(struct mg_dkim *dkim, size_t number, struct mg_lookup *looku
 	told->algorithm = parsed->algorithm;
 	told->identity = parsed->identity;
 	told->b_start = parsed->b_start;
-	if (parsed->result != MG_RESULT_UNSET)
+	if (parsed->result != MG_RESULT_UNSET) {
 		settle(dkim, number, parsed->result, parsed->reason);
-	else
-		mg_lookup_get(lookup, mg_str_z(parsed->key_name), MG_DNS_TXT);
+		return;
+	}
+	answer = mg_lookup_get(lookup, mg_str_z(parsed->key_name), MG_DNS_TXT);
+	if (answer != NULL && answer->status == MG_DNS_TROUBLE && answer->trouble == MG_DNS_BUDGET)
+		settle(dkim, number, MG_RESULT_PERMERROR, "too many questions: its key was not asked for");
 }
 
 void mg_dkim_field(struct mg_dkim *dkim, struct mg_lookup *lookup)

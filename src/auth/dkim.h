@@ -12,6 +12,7 @@
  *   l= below it, or a key of under 1024 or over 4096 bits       policy: it does not count, unless the options say so of l=
  *   the body's hash is wrong                                    fail at once, whatever the key would have been
  *   DNS gave no answer                                          temperror
+ *   the message's questions are used up (dns/lookup.h)          permerror: its sender could have done with less
  *
  * Life: new, field by field as the header comes (keys are asked for at once), header_end, the body into the shared
  * mg_body_hashes, body_end, then step until done.

@@ -19,6 +19,21 @@ const char *mg_dmarc_disposition_name(enum mg_dmarc_disposition disposition)
 	return names[disposition];
 }
 
+/* Of several authors those with the fewest labels are asked about first: else long names in front could use up the questions. */
+static void shortest_first(struct mg_author *author)
+{
+	for (size_t i = 1; i < author->count; i++)
+		for (size_t k = i; k > 0 && mg_domain_labels(mg_str_z(author->domain[k])) <
+						    mg_domain_labels(mg_str_z(author->domain[k - 1]));
+			k--) {
+			char longer[MG_DOMAIN_TEXT];
+
+			memcpy(longer, author->domain[k - 1], sizeof longer);
+			memcpy(author->domain[k - 1], author->domain[k], sizeof longer);
+			memcpy(author->domain[k], longer, sizeof longer);
+		}
+}
+
 struct mg_dmarc *mg_dmarc_new(struct mg_arena *arena, const struct mg_author *author)
 {
 	struct mg_dmarc *dmarc = mg_arena_take(arena, sizeof *dmarc);
@@ -27,16 +42,11 @@ struct mg_dmarc *mg_dmarc_new(struct mg_arena *arena, const struct mg_author *au
 		return NULL;
 	dmarc->arena = arena;
 	dmarc->author = *author;
+	shortest_first(&dmarc->author);
 	dmarc->output = (struct mg_dmarc_output){
 		.domain = "", .policy_domain = "", .org_domain = "", .reason = "", .rfc7489 = ""
 	};
 	return dmarc;
-}
-
-void mg_dmarc_prefetch(struct mg_dmarc *dmarc, struct mg_lookup *lookup)
-{
-	for (size_t i = 0; i < dmarc->author.count; i++)
-		mg_dmarc_walk_prefetch(lookup, mg_str_z(dmarc->author.domain[i]));
 }
 
 /* ---- which record applies (section 4.10.1) ---- */
@@ -104,6 +114,17 @@ static enum mg_step find_policy(
 	policy->is_usable = mg_dmarc_record_mend(&policy->record);
 	policy->policy = policy->record.p;
 	return found == &own ? MG_STEP_DONE : subdomain_policy(lookup, domain, policy);
+}
+
+void mg_dmarc_prefetch(struct mg_dmarc *dmarc, struct mg_lookup *lookup)
+{
+	struct mg_dmarc_walk walk;
+	struct policy policy;
+
+	for (size_t i = 0; i < dmarc->author.count; i++)
+		mg_dmarc_walk_prefetch(lookup, mg_str_z(dmarc->author.domain[i]));
+	for (size_t i = 0; i < dmarc->author.count; i++)
+		find_policy(lookup, mg_str_z(dmarc->author.domain[i]), &policy, &walk);
 }
 
 /* ---- who is aligned (section 4.10.2) ---- */
@@ -267,6 +288,8 @@ static enum mg_step judge_all(struct mg_dmarc *dmarc, struct mg_lookup *lookup,
 		else if (i == 0 || one.disposition > out->disposition)
 			*out = one;
 	}
+	if (dmarc->author.is_cut) /* nobody writes so in good faith, and whoever is not told may want it refused */
+		out->disposition = MG_DISPOSITION_REJECT;
 	out->result = MG_RESULT_PERMERROR;
 	out->aligned_spf = out->aligned_dkim = false;
 	out->reason = mg_author_state_text(dmarc->author.state);

@@ -3,7 +3,7 @@
  *
  * One sound author domain is judged as the RFC says. With several (section 11.5), or a From field that can't be read, the
  * result is permerror, every domain told (at most MG_AUTHOR_DOMAINS) is judged, and the strictest disposition of those
- * that fail stands. Without any From field there is nothing to judge: permerror, disposition none.
+ * that fail stands; of more domains than that it is reject. Without any From field there is nothing to judge: permerror, disposition none.
  *
  * Threads: one owner. Does no I/O. */
 #ifndef MG_AUTH_DMARC_H
@@ -29,7 +29,8 @@ struct mg_dmarc; /* lives in the arena */
 /* NULL: no memory. `author` is copied. */
 struct mg_dmarc *mg_dmarc_new(struct mg_arena *arena, const struct mg_author *author);
 
-/* Asks for what will be needed, as soon as the author is known. */
+/* Asks for what the policy needs, as soon as the author is known and as far as the answers reach: again when some came. So
+ * nothing is left to ask when SPF or DKIM used up all the time. */
 void mg_dmarc_prefetch(struct mg_dmarc *dmarc, struct mg_lookup *lookup);
 
 /* Judges, once SPF and DKIM are done; `identifiers` must be the same at every step. */

@@ -6,11 +6,17 @@
 
 #include "base/clock.h"
 
+/* A message has MG_LOOKUP_QUESTIONS in all. Whoever sends it chooses most of them: by his greetings, the SPF records of his own
+ * domains, his signatures, his chain. What decides about the author's domain must not lose by that, so each keeps back what
+ * those who matter more may need: DMARC two walks and one question more, the first ten signatures, SPF of MAIL FROM some twenty. */
+enum { KEPT_FOR_DMARC = 17, KEPT_FROM_SPF = KEPT_FOR_DMARC + 10, KEPT_FROM_OTHERS = KEPT_FROM_SPF + 19 };
+
 struct mg_evaluation {
 	struct mg_evaluation_options o;
 	struct mg_arena arena;
 	struct mg_lookup *lookup;
 	struct mg_fields fields;
+	struct mg_author author; /* of every From field, even those that `fields` has no room for */
 	struct mg_body_hashes *hashes;
 	const char *receiver, *helo, *mail_from;
 	int64_t deadline_us;
@@ -161,6 +167,7 @@ static void expect_author(struct mg_evaluation *e, struct mg_str mail_from)
 	size_t at = mg_str_rfind(mail_from, '@');
 	char domain[MG_DOMAIN_TEXT];
 
+	mg_lookup_keep(e->lookup, KEPT_FROM_SPF);
 	if (e->o.conf->auth.dmarc != MG_LEVEL_OFF && !e->is_without_message && at != SIZE_MAX &&
 		mg_domain_ascii(mg_str_from(mail_from, at + 1), domain) && mg_domain_labels(mg_str_z(domain)) <= 4)
 		mg_dmarc_walk_prefetch(e->lookup, mg_str_z(domain));
@@ -200,23 +207,25 @@ void mg_evaluation_field(struct mg_evaluation *e, struct mg_str name, struct mg_
 {
 	if (e->fields.count == 0)
 		begin_message(e);
+	if (mg_str_eq_nocase(mg_str_trim(name), MG_STR("From")))
+		mg_author_field(&e->author, value);
 	if (!mg_fields_add(&e->fields, name, value))
 		return;
+	mg_lookup_keep(e->lookup, KEPT_FOR_DMARC);
 	if (e->dkim != NULL)
 		mg_dkim_field(e->dkim, e->lookup);
+	mg_lookup_keep(e->lookup, KEPT_FROM_OTHERS);
 	if (e->arc != NULL)
 		mg_arc_field(e->arc, e->lookup);
 }
 
 void mg_evaluation_header_end(struct mg_evaluation *e)
 {
-	struct mg_author author;
-
 	if (e->fields.count == 0)
 		begin_message(e);
+	mg_lookup_keep(e->lookup, 0);
 	if (e->o.conf->auth.dmarc != MG_LEVEL_OFF) {
-		mg_author_read(&e->fields, &author);
-		e->dmarc = mg_dmarc_new(&e->arena, &author);
+		e->dmarc = mg_dmarc_new(&e->arena, &e->author);
 		if (e->dmarc != NULL)
 			mg_dmarc_prefetch(e->dmarc, e->lookup);
 	}
@@ -286,8 +295,12 @@ static void step_dmarc(struct mg_evaluation *e)
 	size_t count;
 	struct mg_dmarc_identifier *identifiers;
 
-	if (e->dmarc == NULL || e->dmarc_done || (e->spf != NULL && !e->spf_done) || (e->dkim != NULL && !e->dkim_done))
+	if (e->dmarc == NULL || e->dmarc_done)
 		return;
+	if ((e->spf != NULL && !e->spf_done) || (e->dkim != NULL && !e->dkim_done)) {
+		mg_dmarc_prefetch(e->dmarc, e->lookup);
+		return;
+	}
 	identifiers = identifiers_of(e, &count);
 	if (mg_dmarc_step(e->dmarc, e->lookup, identifiers, count) == MG_STEP_DONE) {
 		e->dmarc_output = *mg_dmarc_output(e->dmarc);
@@ -337,18 +350,24 @@ static bool is_done(const struct mg_evaluation *e)
 
 enum mg_step mg_evaluation_step(struct mg_evaluation *e)
 {
+	mg_lookup_keep(e->lookup, KEPT_FROM_SPF);
 	if (e->iprev != NULL && !e->iprev_done)
 		e->iprev_done = mg_iprev_step(e->iprev, e->lookup) == MG_STEP_DONE;
 	if (e->dnsbl != NULL && !e->dnsbl_done)
 		e->dnsbl_done = mg_dnsbl_step(e->dnsbl, e->lookup) == MG_STEP_DONE;
+	mg_lookup_keep(e->lookup, KEPT_FROM_OTHERS);
 	if (e->spf_helo != NULL && !e->spf_helo_done)
 		e->spf_helo_done = mg_spf_step(e->spf_helo, e->lookup) == MG_STEP_DONE;
+	mg_lookup_keep(e->lookup, KEPT_FROM_SPF);
 	if (e->spf != NULL && !e->spf_done)
 		e->spf_done = mg_spf_step(e->spf, e->lookup) == MG_STEP_DONE;
+	mg_lookup_keep(e->lookup, KEPT_FOR_DMARC);
 	if (e->has_message_end && e->dkim != NULL && !e->dkim_done)
 		e->dkim_done = mg_dkim_step(e->dkim, e->lookup) == MG_STEP_DONE;
+	mg_lookup_keep(e->lookup, KEPT_FROM_OTHERS);
 	if (e->has_message_end && e->arc != NULL && !e->arc_done)
 		e->arc_done = mg_arc_step(e->arc, e->lookup) == MG_STEP_DONE;
+	mg_lookup_keep(e->lookup, 0);
 	if (e->has_message_end)
 		step_dmarc(e);
 	if (!is_done(e))

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { VALUE_MAX = 256 };
+enum { VALUE_MAX = 256, ROOM_FOR_LISTS = 2048, ROOM_FOR_SIGNATURES = MG_RESULTS_FIELD - 2048 };
 
 struct field {
 	struct mg_buf *out;
@@ -88,22 +88,42 @@ static void put_spf(struct field *field, const struct mg_spf_output *spf)
 	put(field, spf->scope == MG_SPF_HELO ? "smtp.helo" : "smtp.mailfrom", spf->domain);
 }
 
+static void put_signature(struct field *field, const struct mg_dkim_signature *signature)
+{
+	begin(field, "dkim", signature->result);
+	put_reason(field, signature->result, signature->reason);
+	put(field, "header.d", signature->domain);
+	put(field, "header.i", signature->identity);
+	put(field, "header.s", signature->selector);
+	put(field, "header.a", signature->algorithm);
+	put(field, "header.b", signature->b_start);
+}
+
+/* What comes in any number is left out where it would take the place of what follows. */
+static void put_if_room(struct field *field, const struct mg_buf *piece, size_t room)
+{
+	if (!mg_buf_ok(piece) || field->out->n + piece->n > room)
+		return;
+	mg_buf_add(field->out, mg_buf_str(piece));
+	field->has_any = true;
+}
+
 static void put_dkim(struct field *field, const struct mg_evaluation *evaluation)
 {
 	size_t count;
 	const struct mg_dkim_signature *signature = mg_evaluation_dkim(evaluation, &count);
+	struct mg_buf piece;
+	struct field one = { .out = &piece, .fold = field->fold };
 
 	if (signature != NULL && count == 0)
 		begin(field, "dkim", MG_RESULT_NONE);
+	mg_buf_init(&piece, MG_RESULTS_FIELD);
 	for (size_t i = 0; signature != NULL && i < count; i++) {
-		begin(field, "dkim", signature[i].result);
-		put_reason(field, signature[i].result, signature[i].reason);
-		put(field, "header.d", signature[i].domain);
-		put(field, "header.i", signature[i].identity);
-		put(field, "header.s", signature[i].selector);
-		put(field, "header.a", signature[i].algorithm);
-		put(field, "header.b", signature[i].b_start);
+		mg_buf_reset(&piece);
+		put_signature(&one, &signature[i]);
+		put_if_room(field, &piece, ROOM_FOR_SIGNATURES);
 	}
+	mg_buf_fini(&piece);
 }
 
 static void put_arc(struct field *field, const struct mg_evaluation *evaluation)
@@ -143,16 +163,22 @@ static void put_dnswl(struct field *field, const struct mg_evaluation *evaluatio
 {
 	const struct mg_dnsbl_output *dnsbl = mg_evaluation_dnsbl(evaluation);
 	char zone[MG_DNSBL_SHOWN], code[MG_IP_TEXT];
+	struct mg_buf piece;
+	struct field one = { .out = &piece, .fold = field->fold };
 
+	mg_buf_init(&piece, MG_RESULTS_FIELD);
 	for (size_t i = 0; dnsbl != NULL && i < dnsbl->count; i++) {
 		const struct mg_dnsbl_found *found = &dnsbl->found[i];
 
 		if (found->zone->weight > 0 || found->state != MG_DNSBL_LISTED)
 			continue;
-		begin(field, "dnswl", MG_RESULT_PASS);
-		put(field, "dns.zone", mg_dnsbl_shown(found->zone->name, zone));
-		put(field, "policy.ip", mg_ip_text(&found->codes[0], code, sizeof code));
+		mg_buf_reset(&piece);
+		begin(&one, "dnswl", MG_RESULT_PASS);
+		put(&one, "dns.zone", mg_dnsbl_shown(found->zone->name, zone));
+		put(&one, "policy.ip", mg_ip_text(&found->codes[0], code, sizeof code));
+		put_if_room(field, &piece, ROOM_FOR_LISTS);
 	}
+	mg_buf_fini(&piece);
 }
 
 void mg_results_field(

@@ -11,7 +11,8 @@
 enum { MG_RESULTS_FIELD = 8 * 1024 };
 
 /* Appends the field's value: "ID; spf=pass smtp.mailfrom=...". `fold` stands in front of every method (" " for one line,
- * "\n\t" for a header). No control bytes besides those of `fold`, whatever the message held. */
+ * "\n\t" for a header). No control bytes besides those of `fold`, whatever the message held. An empty buffer of MG_RESULTS_FIELD holds it always:
+ * signatures beyond are left out. */
 void mg_results_field(
 	struct mg_buf *out, const struct mg_evaluation *evaluation, const char *authserv_id, const char *fold);
 

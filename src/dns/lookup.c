@@ -17,7 +17,7 @@ struct slot {
 struct mg_lookup {
 	struct mg_lookup_options o;
 	struct slot *slots;
-	unsigned count, room;
+	unsigned count, room, kept;
 	bool is_over;
 
 	pthread_mutex_t lock;
@@ -105,7 +105,8 @@ static const struct mg_dns_answer *ask(struct mg_lookup *lookup, const struct mg
 	const struct mg_dns_answer *answer;
 	unsigned at = lookup->count;
 
-	if (lookup->is_over || mg_mono_us() >= lookup->o.deadline_us || !make_room(lookup))
+	if (lookup->is_over || lookup->count + lookup->kept >= lookup->o.questions_max ||
+		mg_mono_us() >= lookup->o.deadline_us || !make_room(lookup))
 		return mg_dns_answer_trouble(MG_DNS_BUDGET);
 	pthread_mutex_lock(&lookup->lock);
 	lookup->slots[at] = (struct slot){ .question = *question };
@@ -133,6 +134,11 @@ const struct mg_dns_answer *mg_lookup_get(struct mg_lookup *lookup, struct mg_st
 		if (mg_dns_question_eq(&lookup->slots[i].question, &question))
 			return answer_of(lookup, i);
 	return ask(lookup, &question);
+}
+
+void mg_lookup_keep(struct mg_lookup *lookup, unsigned questions)
+{
+	lookup->kept = questions;
 }
 
 /* All of it under the lock: whoever then finds the answer there may free the lookup at once, without asking the source to

@@ -55,6 +55,10 @@ void mg_lookup_free(struct mg_lookup **lookup);
  * or without memory: MG_DNS_TROUBLE at once. */
 const struct mg_dns_answer *mg_lookup_get(struct mg_lookup *lookup, struct mg_str name, enum mg_dns_type type);
 
+/* From now on this many of the questions are kept back for others: beyond them the answer is MG_DNS_BUDGET, unless the question
+ * was asked already. */
+void mg_lookup_keep(struct mg_lookup *lookup, unsigned questions);
+
 /* Waits until an answer came that had not come at the last call of this function, or nothing is under way, or monotonic
  * `until_us` passes; false in the last case. For drivers that may block. */
 bool mg_lookup_wait(struct mg_lookup *lookup, int64_t until_us);

@@ -25,8 +25,9 @@ const char *mg_author_state_text(enum mg_author_state state); /* plain English; 
 
 struct mg_author {
 	enum mg_author_state state;
-	size_t count; /* of domains told */
-	bool is_cut;  /* there were more */
+	size_t count;                          /* of domains told */
+	bool is_cut;                           /* there were more */
+	bool has_open_quote, has_open_comment; /* while a field is read: one was met that never ends */
 	char domain[MG_AUTHOR_DOMAINS]
 		   [MG_DOMAIN_TEXT]; /* as mg_domain_ascii() gives them, each once; [0] of SOUND is it */
 };

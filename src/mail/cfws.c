@@ -1,6 +1,6 @@
 #include "mail/cfws.h"
 
-static void skip_comment(struct mg_str *rest)
+static bool skip_comment(struct mg_str *rest)
 {
 	size_t depth = 0, at = 0;
 
@@ -10,23 +10,27 @@ static void skip_comment(struct mg_str *rest)
 		} else if (rest->p[at] == '(') {
 			depth++;
 		} else if (rest->p[at] == ')' && --depth == 0) {
-			at++;
-			break;
+			*rest = mg_str_from(*rest, at + 1);
+			return true;
 		}
 	}
 	*rest = mg_str_from(*rest, at);
+	return false;
 }
 
-void mg_skip_cfws(struct mg_str *rest)
+bool mg_skip_cfws(struct mg_str *rest)
 {
+	bool is_closed = true;
+
 	while (rest->n > 0) {
 		if (rest->p[0] == '(')
-			skip_comment(rest);
+			is_closed = skip_comment(rest);
 		else if (rest->p[0] == ' ' || rest->p[0] == '\t' || rest->p[0] == '\r' || rest->p[0] == '\n')
 			*rest = mg_str_from(*rest, 1);
 		else
-			return;
+			break;
 	}
+	return is_closed;
 }
 
 bool mg_read_quoted(struct mg_str *rest, struct mg_str *content_out)

@@ -7,7 +7,7 @@
 #include "base/str.h"
 
 /* Advances over white space, line ends and (nested) comments; an unclosed comment takes the rest. */
-void mg_skip_cfws(struct mg_str *rest);
+bool mg_skip_cfws(struct mg_str *rest); /* false: a comment is left open, to the end */
 
 /* Advances over a quoted-string and gives what stands between the quotes, escapes still in it. False: none begins here, or
  * it is not closed. */

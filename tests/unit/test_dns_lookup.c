@@ -57,6 +57,28 @@ static void a_question_has_its_answer(void **state)
 	zone_end(&zone);
 }
 
+/* What is kept back is for others; what was asked already costs nothing. */
+static void questions_can_be_kept_back(void **state)
+{
+	struct zone zone;
+	struct mg_lookup *lookup;
+
+	(void)state;
+	zone_begin(&zone, zone_text);
+	lookup = lookup_with(&zone, 3, INT64_MAX);
+	mg_lookup_keep(lookup, 2);
+	assert_int_equal(get(lookup, "a.example")->status, MG_DNS_FOUND);
+	assert_int_equal(get(lookup, "b.example")->trouble, MG_DNS_BUDGET);
+	assert_int_equal(get(lookup, "a.example")->status, MG_DNS_FOUND);
+	mg_lookup_keep(lookup, 0);
+	assert_int_equal(get(lookup, "b.example")->status, MG_DNS_FOUND);
+	assert_int_equal(get(lookup, "c.example")->status, MG_DNS_NXDOMAIN);
+	assert_int_equal(get(lookup, "d.example")->trouble, MG_DNS_BUDGET);
+	assert_int_equal(zone.asked, 3);
+	mg_lookup_free(&lookup);
+	zone_end(&zone);
+}
+
 static void evaluators_share_answers(void **state)
 {
 	struct zone zone;
@@ -266,6 +288,7 @@ int main(void)
 {
 	static struct CMUnitTest tests[64];
 	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(questions_can_be_kept_back),
 		cmocka_unit_test(evaluators_share_answers),
 		cmocka_unit_test(the_budget_is_kept),
 		cmocka_unit_test(beyond_the_deadline_nothing_is_asked),
