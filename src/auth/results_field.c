@@ -2,49 +2,15 @@
 
 #include <stdio.h>
 
-enum { VALUE_MAX = 256, ROOM_FOR_LISTS = 2048, ROOM_FOR_SIGNATURES = MG_RESULTS_FIELD - 2048 };
+#include "auth/field_value.h"
+
+enum { ROOM_FOR_LISTS = 2048, ROOM_FOR_SIGNATURES = MG_RESULTS_FIELD - 2048 };
 
 struct field {
 	struct mg_buf *out;
 	const char *fold;
 	bool has_any;
 };
-
-static bool is_token_byte(char c)
-{
-	return c > ' ' && c < 0x7f && strchr("()<>@,;:\\\"/[]?=", c) == NULL;
-}
-
-/* RFC 2045's token, or an address that begins with '@' (as header.i has it): what may stand without quotes. */
-static bool is_plain(struct mg_str value)
-{
-	if (value.n > 1 && value.p[0] == '@')
-		value = mg_str_from(value, 1);
-	for (size_t i = 0; i < value.n; i++)
-		if (!is_token_byte(value.p[i]))
-			return false;
-	return value.n > 0;
-}
-
-/* As it is, or as a quoted-string; bytes that have no place in a header become '?'. */
-static void put_value(struct mg_buf *out, const char *text)
-{
-	struct mg_str value = mg_str_first(mg_str_z(text), VALUE_MAX);
-
-	if (is_plain(value)) {
-		mg_buf_add(out, value);
-		return;
-	}
-	mg_buf_addc(out, '"');
-	for (size_t i = 0; i < value.n; i++) {
-		char c = value.p[i];
-
-		if (c == '"' || c == '\\')
-			mg_buf_addc(out, '\\');
-		mg_buf_addc(out, c < ' ' || c > '~' ? '?' : c);
-	}
-	mg_buf_addc(out, '"');
-}
 
 static void begin(struct field *field, const char *method, enum mg_result result)
 {
@@ -57,7 +23,7 @@ static void put(struct field *field, const char *property, const char *value)
 	if (value[0] == '\0')
 		return;
 	mg_buf_addf(field->out, " %s=", property);
-	put_value(field->out, value);
+	mg_field_value(field->out, value);
 }
 
 /* Why, where it isn't a plain pass or none. */
@@ -186,7 +152,7 @@ void mg_results_field(
 {
 	struct field field = { .out = out, .fold = fold };
 
-	put_value(out, authserv_id);
+	mg_field_value(out, authserv_id);
 	put_iprev(&field, evaluation);
 	put_dnswl(&field, evaluation);
 	put_spf(&field, mg_evaluation_spf_helo(evaluation));

@@ -137,3 +137,28 @@ def test_a_trusted_chain_overrides_dmarc():
             got = auth(server, message.encode(), conf=conf.name, ip="192.0.2.1", helo="h.example", time=12345)
             assert got["arc"]["result"] == "pass" and got["dmarc"]["result"] == "fail", got
             assert got["arc"]["overrides"] == (disposition == "none") and got["dmarc"]["disposition"] == disposition, got
+
+
+def test_nobody_asks_away_what_dmarc_needs():
+    """Records of the sender's own that want a hundred questions, for every identity that is looked at before From."""
+    greedy = "v=spf1 " + " ".join(f"mx:m{i}.evil.example" for i in range(9)) + " -all"
+    zone = {"helo.evil.example": [{"TXT": greedy}], "evil.example": [{"TXT": greedy}],
+            "_dmarc.victim.example": [{"TXT": "v=DMARC1; p=reject"}], "victim.example": [{"TXT": "v=spf1 -all"}]}
+    for i in range(9):
+        zone[f"m{i}.evil.example"] = [{"MX": [10, f"h{i}-{j}.evil.example"]} for j in range(10)]
+        zone.update({f"h{i}-{j}.evil.example": [{"A": "192.0.2.99"}] for j in range(10)})
+    seals = "".join(
+        f"ARC-Seal: i={i}; a=rsa-sha256; cv=none; d=d{i}.evil.example; s=s; b=AAAA\r\n"
+        f"ARC-Message-Signature: i={i}; a=rsa-sha256; d=e{i}.evil.example; s=s; h=from; bh=AAAA; b=AAAA\r\n"
+        f"ARC-Authentication-Results: i={i}; x; none\r\n" for i in range(1, 40))
+    signatures = "".join(f"DKIM-Signature: v=1; a=rsa-sha256; d=evil.example; s=s{i}; h=from; b=AAAA;"
+                         f" bh={'A' * 43}=\r\n" for i in range(60))
+    several = "From: a@a.b.c.d.e.f.g.evil.example, b@h.i.j.k.l.m.n.evil.example, c@o.p.q.r.s.t.u.evil.example, v@victim.example\r\n"
+    for sender, author in (("x@evil.example", "From: v@victim.example\r\n"), ("x@victim.example", "From: v@victim.example\r\n"),
+                           ("x@evil.example", several)):
+        with DnsServer(zone) as server:
+            got = auth(server, (seals + signatures + author + "\r\nx\r\n").encode(), ip="192.0.2.1",
+                       helo="helo.evil.example", **{"from": sender})
+            assert got["dmarc"]["disposition"] == "reject", got["dmarc"]
+            assert got["dmarc"]["result"] == ("permerror" if author is several else "fail"), got["dmarc"]
+            assert len(server.asked) <= 60, len(server.asked)
