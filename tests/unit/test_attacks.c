@@ -170,6 +170,14 @@ static void short_authors(struct mg_buf *message)
 		message, "From: a@a.evil.example, b@b.evil.example, c@c.evil.example, boss@mail.bank.example\n" BODY);
 }
 
+static void an_endless_from(struct mg_buf *message)
+{
+	mg_buf_addz(message, "From: ");
+	for (unsigned i = 0; i < 1000000; i++)
+		mg_buf_addz(message, "x ");
+	mg_buf_addz(message, "<boss@bank.example>\n" BODY);
+}
+
 static void a_comment_left_open(struct mg_buf *message)
 {
 	mg_buf_addz(message, "From: (Boss <boss@bank.example>\n" BODY);
@@ -233,6 +241,7 @@ static const struct heist heists[] = {
 	{ "more authors than are told", NULL, 1, NULL, "me@evil.example", five_authors, NULL },
 	{ "authors with short names first", many_names, 100, "tree.example", "me@tree.example", short_authors, NULL },
 	{ "a comment left open", NULL, 1, NULL, "me@evil.example", a_comment_left_open, NULL },
+	{ "a From of two megabytes", NULL, 1, NULL, "me@evil.example", an_endless_from, NULL },
 	{ "thousands of fields before From", NULL, 1, NULL, "me@evil.example", thousands_of_fields, NULL },
 	{ "a megabyte before From", NULL, 1, NULL, "me@evil.example", a_huge_field, NULL },
 	{ "a second From behind thousands of fields", NULL, 1, NULL, "me@evil.example", a_second_author_far_below,
