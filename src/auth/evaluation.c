@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 
+enum { GREETINGS = 16 /* that are checked */ };
+
 /* A message has MG_LOOKUP_QUESTIONS in all. Whoever sends it chooses most of them: by his greetings, the SPF records of his own
  * domains, his signatures, his chain. What decides about the author's domain must not lose by that, so each keeps back what
  * those who matter more may need: DMARC two walks and one question more, the first ten signatures, SPF of MAIL FROM some twenty. */
@@ -18,7 +20,9 @@ struct mg_evaluation {
 	struct mg_fields fields;
 	struct mg_author author; /* of every From field, even those that `fields` has no room for */
 	struct mg_body_hashes *hashes;
-	const char *receiver, *helo, *mail_from;
+	const char *receiver, *mail_from;
+	char helo[MG_DOMAIN_MAX + 3];
+	unsigned greetings;
 	int64_t deadline_us;
 	bool has_mail, has_message_end, is_without_message;
 
@@ -73,7 +77,7 @@ struct mg_evaluation *mg_evaluation_new(const struct mg_evaluation_options *opti
 	mg_arena_init(&e->arena, MG_EVALUATION_BYTES);
 	mg_fields_init(&e->fields, &e->arena);
 	e->receiver = mg_arena_text(&e->arena, options->receiver, MG_DOMAIN_MAX);
-	e->helo = e->mail_from = "";
+	e->mail_from = "";
 	if ((e->lookup = new_lookup(e)) == NULL) {
 		mg_evaluation_free(&e);
 		return NULL;
@@ -138,18 +142,19 @@ static bool wants_spf(const struct mg_evaluation *e)
 	       e->o.client.family != MG_IP_NONE;
 }
 
-/* HELO is checked apart from MAIL FROM (RFC 7208 section 2.3) when it names a host; a second HELO replaces the first. */
+/* HELO is checked apart from MAIL FROM (RFC 7208 section 2.3) when it names a host; a second HELO replaces the first, but whoever
+ * greets without end is not checked without end. */
 void mg_evaluation_helo(struct mg_evaluation *e, struct mg_str helo)
 {
 	char domain[MG_DOMAIN_TEXT];
 
 	if (e->has_mail)
 		return;
-	e->helo = mg_arena_text(&e->arena, helo, MG_DOMAIN_MAX + 2);
+	mg_str_copy(e->helo, sizeof e->helo, mg_str_first(helo, sizeof e->helo - 1));
 	e->spf_helo = NULL;
 	e->spf_helo_done = false;
-	if (e->o.conf->auth.spf != MG_LEVEL_OFF && wants_spf(e) && mg_domain_ascii(helo, domain) &&
-		mg_domain_labels(mg_str_z(domain)) > 1)
+	if (e->greetings++ < GREETINGS && e->o.conf->auth.spf != MG_LEVEL_OFF && wants_spf(e) &&
+		mg_domain_ascii(helo, domain) && mg_domain_labels(mg_str_z(domain)) > 1)
 		e->spf_helo = new_spf(e, MG_SPF_HELO);
 }
 
@@ -293,7 +298,10 @@ static void step_dmarc(struct mg_evaluation *e)
 		mg_dmarc_prefetch(e->dmarc, e->lookup);
 		return;
 	}
-	identifiers = identifiers_of(e, &count);
+	if ((identifiers = identifiers_of(e, &count)) == NULL) { /* no memory is no verdict */
+		e->dmarc = NULL;
+		return;
+	}
 	e->dmarc_done = mg_dmarc_step(e->dmarc, e->lookup, identifiers, count) == MG_STEP_DONE;
 }
 

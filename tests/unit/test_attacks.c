@@ -223,6 +223,8 @@ static const struct heist heists[] = {
 	{ "plainly", NULL, 1, NULL, "me@evil.example", only_from, NULL },
 	{ "HELO passes as the bank", NULL, 1, "bank.example", "me@evil.example", only_from, NULL },
 	{ "a hundred greetings use up the questions", greetings_answer, 100, NULL, "me@evil.example", only_from, NULL },
+	{ "ten thousand greetings use up the memory", greetings_answer, 10000, NULL, "me@evil.example", only_from,
+		NULL },
 	{ "HELO's SPF uses up the questions", a_tree, 1, "tree.example", "me@evil.example", only_from, NULL },
 	{ "HELO's SPF uses up the bank's SPF", a_tree, 1, "tree.example", "boss@bank.example", only_from, NULL },
 	{ "MAIL FROM's SPF uses up the questions", a_tree, 1, NULL, "me@tree.example", only_from, NULL },
