@@ -8,7 +8,7 @@
 
 enum { GREETINGS = 16 /* that are checked */ };
 
-/* A message has MG_LOOKUP_QUESTIONS in all. Whoever sends it chooses most of them: by his greetings, the SPF records of his own
+/* A message has MG_LOOKUP_QUESTIONS in all, besides those that the configured lists cost. Whoever sends it chooses most of them: by his greetings, the SPF records of his own
  * domains, his signatures, his chain. What decides about the author's domain must not lose by that, so each keeps back what
  * those who matter more may need: DMARC two walks and one question more, the first ten signatures, SPF of MAIL FROM some twenty. */
 enum { KEPT_FOR_DMARC = 17, KEPT_FROM_SPF = KEPT_FOR_DMARC + 10, KEPT_FROM_OTHERS = KEPT_FROM_SPF + 19 };
@@ -57,8 +57,10 @@ static void begin_client(struct mg_evaluation *e)
 
 static struct mg_lookup *new_lookup(const struct mg_evaluation *e)
 {
+	size_t lists = e->o.conf->auth.dnsbl_count < MG_DNSBL_ZONES ? e->o.conf->auth.dnsbl_count : MG_DNSBL_ZONES;
 	struct mg_lookup_options options = { .source = e->o.source,
-		.questions_max = MG_LOOKUP_QUESTIONS,
+		.questions_max =
+			MG_LOOKUP_QUESTIONS + (e->o.conf->auth.dnsbl_action != MG_LEVEL_OFF ? (unsigned)lists : 0),
 		.deadline_us = INT64_MAX, /* expire() ends it; a session may idle long before its message */
 		.ready = e->o.ready,
 		.context = e->o.context };

@@ -306,6 +306,34 @@ static void the_policy_holds(void **state)
 	zone_end(&zone);
 }
 
+/* What the administrator asks about a client is not at the sender's cost: with many lists the greeting is still checked. */
+static void lists_cost_the_sender_nothing(void **state)
+{
+	struct evaluation_run run;
+	struct mg_buf conf;
+	struct zone zone;
+
+	(void)state;
+	zone_begin(&zone, BANK EVIL "h.evil.example TXT v=spf1 a mx ip4:192.0.2.1 -all\n");
+	many_names(&zone);
+	mg_buf_init(&conf, 4096);
+	mg_buf_addz(&conf, "auth = { dnsbl = ( \"l.example\"");
+	for (unsigned i = 1; i < 32; i++)
+		mg_buf_addf(&conf, ", \"l%u.example\"", i);
+	mg_buf_addz(&conf, " ); };");
+	evaluation_open(&run, &zone, mg_buf_z(&conf), "192.0.2.1");
+	mg_evaluation_helo(run.evaluation, MG_STR("h.evil.example"));
+	mg_evaluation_mail(run.evaluation, MG_STR("me@evil.example"));
+	evaluation_message(&run, &zone, MG_STR(FROM_BANK BODY));
+	assert_string_equal(mg_result_name(mg_evaluation_spf_helo(run.evaluation)->result), "pass");
+	assert_string_equal(mg_result_name(mg_evaluation_spf(run.evaluation)->result), "pass");
+	assert_false(mg_evaluation_dnsbl(run.evaluation)->is_incomplete);
+	assert_int_equal(mg_evaluation_dmarc(run.evaluation)->disposition, MG_DISPOSITION_REJECT);
+	evaluation_end(&run);
+	mg_buf_fini(&conf);
+	zone_end(&zone);
+}
+
 /* ---- more than one author, or none that can be told: never pass ---- */
 
 struct author_row {
@@ -577,12 +605,13 @@ static void the_work_is_bounded(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[ROWS(heists) + ROWS(authors) + ROWS(signed_rows) + ROWS(loads)];
+	static struct CMUnitTest tests[ROWS(heists) + ROWS(authors) + ROWS(signed_rows) + ROWS(loads) + 1];
 	size_t n = 0;
 
 	ADD_ROWS(tests, n, heists, the_policy_holds);
 	ADD_ROWS(tests, n, authors, nobody_passes);
 	ADD_ROWS(tests, n, signed_rows, what_is_signed_counts);
 	ADD_ROWS(tests, n, loads, the_work_is_bounded);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(lists_cost_the_sender_nothing);
 	return _cmocka_run_group_tests("attacks", tests, n, NULL, NULL);
 }
