@@ -340,20 +340,20 @@ enum mg_step mg_evaluation_step(struct mg_evaluation *e)
 	return is_done(e) ? MG_STEP_DONE : MG_STEP_WAIT;
 }
 
-/* Answers may come between a step and the look at what is under way: only two idle rounds mean that nothing more will. */
+/* Answers may come at any moment. Only a step that had all of them before it and asked for nothing has nothing to wait for. */
 void mg_evaluation_finish(struct mg_evaluation *e)
 {
-	bool was_idle = false;
+	for (;;) {
+		bool has_all = mg_lookup_pending(e->lookup) == 0;
+		unsigned asked = mg_lookup_asked(e->lookup);
 
-	while (mg_evaluation_step(e) == MG_STEP_WAIT) {
-		bool is_idle = mg_lookup_pending(e->lookup) == 0;
-
-		if ((is_idle && was_idle) || !mg_lookup_wait(e->lookup, e->deadline_us)) {
+		if (mg_evaluation_step(e) == MG_STEP_DONE)
+			return;
+		if ((has_all && mg_lookup_asked(e->lookup) == asked) || !mg_lookup_wait(e->lookup, e->deadline_us)) {
 			mg_evaluation_expire(e);
 			mg_evaluation_step(e);
 			return;
 		}
-		was_idle = is_idle;
 	}
 }
 
