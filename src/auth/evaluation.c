@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 
-/* A message has MG_LOOKUP_QUESTIONS in all. Whoever sends it chooses most of them: by his greetings, the SPF records of his own
+enum { GREETINGS = 16 /* that are checked */ };
+
+/* A message has MG_LOOKUP_QUESTIONS in all, besides those that the configured lists cost. Whoever sends it chooses most of them: by his greetings, the SPF records of his own
  * domains, his signatures, his chain. What decides about the author's domain must not lose by that, so each keeps back what
  * those who matter more may need: DMARC two walks and one question more, the first ten signatures, SPF of MAIL FROM some twenty. */
 enum { KEPT_FOR_DMARC = 17, KEPT_FROM_SPF = KEPT_FOR_DMARC + 10, KEPT_FROM_OTHERS = KEPT_FROM_SPF + 19 };
@@ -18,7 +20,9 @@ struct mg_evaluation {
 	struct mg_fields fields;
 	struct mg_author author; /* of every From field, even those that `fields` has no room for */
 	struct mg_body_hashes *hashes;
-	const char *receiver, *helo, *mail_from;
+	const char *receiver, *mail_from;
+	char helo[MG_DOMAIN_MAX + 3];
+	unsigned greetings;
 	int64_t deadline_us;
 	bool has_mail, has_message_end, is_without_message, is_cut_short;
 
@@ -55,8 +59,10 @@ static void begin_client(struct mg_evaluation *e)
 
 static struct mg_lookup *new_lookup(const struct mg_evaluation *e)
 {
+	size_t lists = e->o.conf->auth.dnsbl_count < MG_DNSBL_ZONES ? e->o.conf->auth.dnsbl_count : MG_DNSBL_ZONES;
 	struct mg_lookup_options options = { .source = e->o.source,
-		.questions_max = MG_LOOKUP_QUESTIONS,
+		.questions_max =
+			MG_LOOKUP_QUESTIONS + (e->o.conf->auth.dnsbl_action != MG_LEVEL_OFF ? (unsigned)lists : 0),
 		.deadline_us = INT64_MAX, /* expire() ends it; a session may idle long before its message */
 		.ready = e->o.ready,
 		.context = e->o.context };
@@ -75,7 +81,7 @@ struct mg_evaluation *mg_evaluation_new(const struct mg_evaluation_options *opti
 	mg_arena_init(&e->arena, MG_EVALUATION_BYTES);
 	mg_fields_init(&e->fields, &e->arena);
 	e->receiver = mg_arena_text(&e->arena, options->receiver, MG_DOMAIN_MAX);
-	e->helo = e->mail_from = "";
+	e->mail_from = "";
 	if ((e->lookup = new_lookup(e)) == NULL) {
 		mg_evaluation_free(&e);
 		return NULL;
@@ -146,18 +152,19 @@ static bool wants_spf(const struct mg_evaluation *e)
 	       e->o.client.family != MG_IP_NONE;
 }
 
-/* HELO is checked apart from MAIL FROM (RFC 7208 section 2.3) when it names a host; a second HELO replaces the first. */
+/* HELO is checked apart from MAIL FROM (RFC 7208 section 2.3) when it names a host; a second HELO replaces the first, but whoever
+ * greets without end is not checked without end. */
 void mg_evaluation_helo(struct mg_evaluation *e, struct mg_str helo)
 {
 	char domain[MG_DOMAIN_TEXT];
 
 	if (e->has_mail)
 		return;
-	e->helo = mg_arena_text(&e->arena, helo, MG_DOMAIN_MAX + 2);
+	mg_str_copy(e->helo, sizeof e->helo, mg_str_first(helo, sizeof e->helo - 1));
 	e->spf_helo = NULL;
 	e->spf_helo_done = false;
-	if (e->o.conf->auth.spf != MG_LEVEL_OFF && wants_spf(e) && mg_domain_ascii(helo, domain) &&
-		mg_domain_labels(mg_str_z(domain)) > 1)
+	if (e->greetings++ < GREETINGS && e->o.conf->auth.spf != MG_LEVEL_OFF && wants_spf(e) &&
+		mg_domain_ascii(helo, domain) && mg_domain_labels(mg_str_z(domain)) > 1)
 		e->spf_helo = new_spf(e, MG_SPF_HELO);
 }
 
@@ -301,7 +308,10 @@ static void step_dmarc(struct mg_evaluation *e)
 		mg_dmarc_prefetch(e->dmarc, e->lookup);
 		return;
 	}
-	identifiers = identifiers_of(e, &count);
+	if ((identifiers = identifiers_of(e, &count)) == NULL) { /* no memory is no verdict */
+		e->dmarc = NULL;
+		return;
+	}
 	if (mg_dmarc_step(e->dmarc, e->lookup, identifiers, count) == MG_STEP_DONE) {
 		e->dmarc_output = *mg_dmarc_output(e->dmarc);
 		e->dmarc_done = true;
@@ -376,20 +386,20 @@ enum mg_step mg_evaluation_step(struct mg_evaluation *e)
 	return MG_STEP_DONE;
 }
 
-/* Answers may come between a step and the look at what is under way: only two idle rounds mean that nothing more will. */
+/* Answers may come at any moment. Only a step that had all of them before it and asked for nothing has nothing to wait for. */
 void mg_evaluation_finish(struct mg_evaluation *e)
 {
-	bool was_idle = false;
+	for (;;) {
+		bool has_all = mg_lookup_pending(e->lookup) == 0;
+		unsigned asked = mg_lookup_asked(e->lookup);
 
-	while (mg_evaluation_step(e) == MG_STEP_WAIT) {
-		bool is_idle = mg_lookup_pending(e->lookup) == 0;
-
-		if ((is_idle && was_idle) || !mg_lookup_wait(e->lookup, e->deadline_us)) {
+		if (mg_evaluation_step(e) == MG_STEP_DONE)
+			return;
+		if ((has_all && mg_lookup_asked(e->lookup) == asked) || !mg_lookup_wait(e->lookup, e->deadline_us)) {
 			mg_evaluation_expire(e);
 			mg_evaluation_step(e);
 			return;
 		}
-		was_idle = is_idle;
 	}
 }
 

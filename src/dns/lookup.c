@@ -1,4 +1,4 @@
-/* One slot per question, found by walking: there are at most MG_LOOKUP_QUESTIONS. A slot's answer is written once, by the
+/* One slot per question, found by walking: there are few. A slot's answer is written once, by the
  * source's thread, under the lock; who walks the slots owns the rest. */
 #include "dns/lookup.h"
 

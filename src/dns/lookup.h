@@ -13,7 +13,7 @@
 
 #include "dns/answer.h"
 
-enum { MG_LOOKUP_QUESTIONS = 60 }; /* of one message, whatever it holds */
+enum { MG_LOOKUP_QUESTIONS = 60 }; /* of one message, whatever it holds; lists of the client are asked besides */
 
 /* What an evaluator's step says. */
 enum mg_step {
@@ -37,7 +37,7 @@ struct mg_lookup_source {
 
 struct mg_lookup_options {
 	const struct mg_lookup_source *source; /* outlives the lookup */
-	unsigned questions_max;                /* 1..MG_LOOKUP_QUESTIONS */
+	unsigned questions_max;                /* from 1 on */
 	int64_t deadline_us;                   /* monotonic: for all of them; what is asked later is MG_DNS_BUDGET */
 	/* An answer has come. From any thread, under locks of the source and of the lookup: may only signal somebody, and take
 	 * no lock that is held by whoever calls this header. May be NULL. */

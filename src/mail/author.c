@@ -227,8 +227,15 @@ static void note_all(struct mg_author *author, struct mg_str value)
 
 void mg_author_field(struct mg_author *author, struct mg_str value)
 {
-	bool is_first = author->state == MG_AUTHOR_MISSING, is_sound = read_list(author, value) && !has_nul(value);
+	bool is_first = author->state == MG_AUTHOR_MISSING, is_sound;
 
+	author->bytes += value.n;
+	if (author->bytes > MG_AUTHOR_BYTES) { /* bounds our work */
+		author->is_cut = true;
+		author->state = is_first ? MG_AUTHOR_MALFORMED : MG_AUTHOR_REPEATED;
+		return;
+	}
+	is_sound = read_list(author, value) && !has_nul(value);
 	is_sound &= !author->has_open_comment;
 	if (!is_sound || author->count == 0)
 		note_all(author, value);

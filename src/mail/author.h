@@ -12,7 +12,7 @@
 #include "mail/domain.h"
 #include "mail/fields.h"
 
-enum { MG_AUTHOR_DOMAINS = 4 };
+enum { MG_AUTHOR_DOMAINS = 4, MG_AUTHOR_BYTES = 1024 * 1024 };
 
 enum mg_author_state {
 	MG_AUTHOR_MISSING,   /* no From field */
@@ -26,7 +26,8 @@ const char *mg_author_state_text(enum mg_author_state state); /* plain English; 
 struct mg_author {
 	enum mg_author_state state;
 	size_t count;                          /* of domains told */
-	bool is_cut;                           /* there were more */
+	bool is_cut;                           /* there were more, or fields of over MG_AUTHOR_BYTES */
+	size_t bytes;                          /* of the fields so far */
 	bool has_open_quote, has_open_comment; /* while a field is read: one was met that never ends */
 	char domain[MG_AUTHOR_DOMAINS]
 		   [MG_DOMAIN_TEXT]; /* as mg_domain_ascii() gives them, each once; [0] of SOUND is it */

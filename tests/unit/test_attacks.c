@@ -170,6 +170,14 @@ static void short_authors(struct mg_buf *message)
 		message, "From: a@a.evil.example, b@b.evil.example, c@c.evil.example, boss@mail.bank.example\n" BODY);
 }
 
+static void an_endless_from(struct mg_buf *message)
+{
+	mg_buf_addz(message, "From: ");
+	for (unsigned i = 0; i < 1000000; i++)
+		mg_buf_addz(message, "x ");
+	mg_buf_addz(message, "<boss@bank.example>\n" BODY);
+}
+
 static void a_comment_left_open(struct mg_buf *message)
 {
 	mg_buf_addz(message, "From: (Boss <boss@bank.example>\n" BODY);
@@ -215,6 +223,8 @@ static const struct heist heists[] = {
 	{ "plainly", NULL, 1, NULL, "me@evil.example", only_from, NULL },
 	{ "HELO passes as the bank", NULL, 1, "bank.example", "me@evil.example", only_from, NULL },
 	{ "a hundred greetings use up the questions", greetings_answer, 100, NULL, "me@evil.example", only_from, NULL },
+	{ "ten thousand greetings use up the memory", greetings_answer, 10000, NULL, "me@evil.example", only_from,
+		NULL },
 	{ "HELO's SPF uses up the questions", a_tree, 1, "tree.example", "me@evil.example", only_from, NULL },
 	{ "HELO's SPF uses up the bank's SPF", a_tree, 1, "tree.example", "boss@bank.example", only_from, NULL },
 	{ "MAIL FROM's SPF uses up the questions", a_tree, 1, NULL, "me@tree.example", only_from, NULL },
@@ -233,6 +243,7 @@ static const struct heist heists[] = {
 	{ "more authors than are told", NULL, 1, NULL, "me@evil.example", five_authors, NULL },
 	{ "authors with short names first", many_names, 100, "tree.example", "me@tree.example", short_authors, NULL },
 	{ "a comment left open", NULL, 1, NULL, "me@evil.example", a_comment_left_open, NULL },
+	{ "a From of two megabytes", NULL, 1, NULL, "me@evil.example", an_endless_from, NULL },
 	{ "thousands of fields before From", NULL, 1, NULL, "me@evil.example", thousands_of_fields, NULL },
 	{ "a megabyte before From", NULL, 1, NULL, "me@evil.example", a_huge_field, NULL },
 	{ "a second From behind thousands of fields", NULL, 1, NULL, "me@evil.example", a_second_author_far_below,
@@ -292,6 +303,34 @@ static void the_policy_holds(void **state)
 	zone.is_slow = true;
 	attempt(heist, &zone, mg_buf_str(&message));
 	mg_buf_fini(&message);
+	zone_end(&zone);
+}
+
+/* What the administrator asks about a client is not at the sender's cost: with many lists the greeting is still checked. */
+static void lists_cost_the_sender_nothing(void **state)
+{
+	struct evaluation_run run;
+	struct mg_buf conf;
+	struct zone zone;
+
+	(void)state;
+	zone_begin(&zone, BANK EVIL "h.evil.example TXT v=spf1 a mx ip4:192.0.2.1 -all\n");
+	many_names(&zone);
+	mg_buf_init(&conf, 4096);
+	mg_buf_addz(&conf, "auth = { dnsbl = ( \"l.example\"");
+	for (unsigned i = 1; i < 32; i++)
+		mg_buf_addf(&conf, ", \"l%u.example\"", i);
+	mg_buf_addz(&conf, " ); };");
+	evaluation_open(&run, &zone, mg_buf_z(&conf), "192.0.2.1");
+	mg_evaluation_helo(run.evaluation, MG_STR("h.evil.example"));
+	mg_evaluation_mail(run.evaluation, MG_STR("me@evil.example"));
+	evaluation_message(&run, &zone, MG_STR(FROM_BANK BODY));
+	assert_string_equal(mg_result_name(mg_evaluation_spf_helo(run.evaluation)->result), "pass");
+	assert_string_equal(mg_result_name(mg_evaluation_spf(run.evaluation)->result), "pass");
+	assert_false(mg_evaluation_dnsbl(run.evaluation)->is_incomplete);
+	assert_int_equal(mg_evaluation_dmarc(run.evaluation)->disposition, MG_DISPOSITION_REJECT);
+	evaluation_end(&run);
+	mg_buf_fini(&conf);
 	zone_end(&zone);
 }
 
@@ -566,12 +605,13 @@ static void the_work_is_bounded(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[ROWS(heists) + ROWS(authors) + ROWS(signed_rows) + ROWS(loads)];
+	static struct CMUnitTest tests[ROWS(heists) + ROWS(authors) + ROWS(signed_rows) + ROWS(loads) + 1];
 	size_t n = 0;
 
 	ADD_ROWS(tests, n, heists, the_policy_holds);
 	ADD_ROWS(tests, n, authors, nobody_passes);
 	ADD_ROWS(tests, n, signed_rows, what_is_signed_counts);
 	ADD_ROWS(tests, n, loads, the_work_is_bounded);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(lists_cost_the_sender_nothing);
 	return _cmocka_run_group_tests("attacks", tests, n, NULL, NULL);
 }

@@ -31,7 +31,7 @@ struct zone {
 		struct mg_lookup *lookup;
 		unsigned slot;
 		const struct mg_dns_answer *answer;
-	} waiting[MG_LOOKUP_QUESTIONS];
+	} waiting[2 * MG_LOOKUP_QUESTIONS];
 	size_t waiting_count;
 };
 
