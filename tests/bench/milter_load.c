@@ -463,9 +463,7 @@ static void end_pauses(void)
 		struct connection *c = load.first_paused;
 
 		load.first_paused = c->next;
-		for (unsigned i = 0; i < load.filters; i++)
-			flush(&c->links[i]); /* Postfix holds nothing back while it waits for a command */
-		if (begin_command(c))
+		if (begin_command(c)) /* what needs no reply stays in the buffer, as in Postfix's */
 			go_on(c);
 	}
 }
