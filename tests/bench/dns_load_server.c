@@ -23,9 +23,9 @@
 
 enum { PACKET = 1232, ANSWER = 1024, PENDING = 65536, LABELS = 12, TTL = 3600, HEAD = 12, ENOUGH = 64 };
 enum { A = 1, SOA = 6, PTR = 12, TXT = 16, OPT = 41 };
-enum kind { SPF, DMARC, KEY, NAME, ADDRESS, OTHER, KINDS };
+enum kind { SPF, HELO, DMARC, KEY, NAME, ADDRESS, OTHER, KINDS };
 
-static const char *const kind_names[KINDS] = { "spf", "dmarc", "key", "ptr", "address", "other" };
+static const char *const kind_names[KINDS] = { "spf", "helo", "dmarc", "key", "ptr", "address", "other" };
 
 struct question {
 	struct mg_str labels[LABELS];
@@ -150,7 +150,7 @@ static bool look_up(const struct question *question, enum kind *kind_out, unsign
 		*kind_out = KEY;
 		add_txt(data, label_is(question, 0, "rsa") ? server.rsa : server.ed25519);
 	} else if (domain_at(question, 1, &n) && label_is(question, 0, "mail")) {
-		*kind_out = ADDRESS;
+		*kind_out = question->type == TXT ? HELO : ADDRESS;
 		*type_out = A;
 		add_u32(data, (uint32_t)(10U << 24 | n));
 	} else if (reversed_address(question, &n)) {

@@ -428,7 +428,9 @@ static bool next_step(struct connection *c)
 /* What has to be known before a command is sent. False: the session rests. */
 static bool begin_command(struct connection *c)
 {
-	if (c->step == STEP_MAIL && (load.idle > 0 || load.begun >= load.messages)) {
+	bool is_last = load.idle > 0 || load.begun >= load.messages || c->messages >= load.per_session;
+
+	if (c->step == STEP_MAIL && is_last) {
 		c->is_over = true;
 		load.idles++;
 		for (unsigned i = 0; i < load.filters; i++)
@@ -484,8 +486,8 @@ static void message_done(struct connection *c)
 
 	for (size_t i = 0; i < load.expected_count; i++)
 		if (mg_str_find_str(added, load.expected[i]) == SIZE_MAX)
-			fail("milter_load: no field with \"%.*s\" was added to a message of %s",
-				MG_STR_ARGS(load.expected[i]), c->letter->helo);
+			fail("milter_load: \"%.*s\" is not in the fields added to a message of %s: %.*s",
+				MG_STR_ARGS(load.expected[i]), c->letter->helo, MG_STR_ARGS(added));
 	times_add(&load.dot, mg_mono_us() - c->dot_us);
 	load.done++;
 	for (unsigned i = 0; i < load.filters; i++) {
@@ -495,7 +497,7 @@ static void message_done(struct connection *c)
 	c->link = c->links;
 	c->step = STEP_MAIL;
 	c->repeat = 0;
-	if (++c->messages >= load.per_session && load.begun < load.messages) {
+	if (++c->messages >= load.per_session && load.opened * load.per_session < load.messages) {
 		close_session(c);
 		open_session(c);
 	} else if (load.pause_ms > 0) {

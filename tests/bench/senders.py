@@ -222,7 +222,8 @@ def instructions(root):
 
 
 def under_callgrind(root):
-    return ["valgrind", "--quiet", "--tool=callgrind", "--trace-children=yes", f"--callgrind-out-file={root}/callgrind.%p"]
+    return ["valgrind", "--quiet", "--tool=callgrind", "--trace-children=yes", "--trace-children-skip=*post*",
+            f"--callgrind-out-file={root}/callgrind.%p"]
 
 
 def per_message(root, count, run):
@@ -243,6 +244,7 @@ def callgrind(tell, size, root):
         for server in them:
             def run(messages):
                 with running(server):
+                    server.wait_quiet()  # it knows its Postfix, and by that its own name
                     load("milter_load", "-m", messages, "-c", 4, "-f", path, *passes(server), *servers.urls(server.milter))
                     server.wait_quiet()
             tell(server.name)
