@@ -48,7 +48,11 @@ static void put_value(struct mg_buf *out, const char *text)
 
 static void begin(struct field *field, const char *method, enum mg_result result)
 {
-	mg_buf_addf(field->out, ";%s%s=%s", field->fold, method, mg_result_name(result));
+	mg_buf_addc(field->out, ';');
+	mg_buf_addz(field->out, field->fold);
+	mg_buf_addz(field->out, method);
+	mg_buf_addc(field->out, '=');
+	mg_buf_addz(field->out, mg_result_name(result));
 	field->has_any = true;
 }
 
@@ -56,7 +60,9 @@ static void put(struct field *field, const char *property, const char *value)
 {
 	if (value[0] == '\0')
 		return;
-	mg_buf_addf(field->out, " %s=", property);
+	mg_buf_addc(field->out, ' ');
+	mg_buf_addz(field->out, property);
+	mg_buf_addc(field->out, '=');
 	put_value(field->out, value);
 }
 
