@@ -12,15 +12,16 @@
 #include "base/str.h"
 #include "measure.h"
 
-enum { HEADER = 640, DIGEST = 32, SIGNATURE_MAX = 512 };
+enum { HEADER = 640, DIGEST = 32, SIGNATURE_MAX = 512, SIGNATURES = 32 };
 
+/* A key and its signatures of several digests: what one costs depends on its bits. */
 struct proof {
 	EVP_PKEY *key;
-	unsigned char signature[SIGNATURE_MAX];
+	unsigned char signature[SIGNATURES][SIGNATURE_MAX];
 	size_t length;
 };
 
-static unsigned char digest[DIGEST];
+static unsigned char digests[SIGNATURES][DIGEST];
 static double rsa_us, ed25519_us, hash_us;
 
 static double cpu_us(void)
@@ -31,47 +32,57 @@ static double cpu_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-static void sign_rsa(struct proof *proof)
+static void sign_rsa(struct proof *proof, size_t n)
 {
-	EVP_PKEY_CTX *ctx;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(proof->key, NULL);
 
-	proof->key = EVP_RSA_gen(2048);
-	proof->length = sizeof proof->signature;
-	ctx = EVP_PKEY_CTX_new(proof->key, NULL);
+	proof->length = SIGNATURE_MAX;
 	if (ctx == NULL || EVP_PKEY_sign_init(ctx) != 1 || EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) != 1 ||
-		EVP_PKEY_sign(ctx, proof->signature, &proof->length, digest, DIGEST) != 1)
+		EVP_PKEY_sign(ctx, proof->signature[n], &proof->length, digests[n], DIGEST) != 1)
 		fail("bare_crypto: can't sign");
 	EVP_PKEY_CTX_free(ctx);
 }
 
-static void sign_ed25519(struct proof *proof)
+static void sign_ed25519(struct proof *proof, size_t n)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-	proof->key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	proof->length = sizeof proof->signature;
+	proof->length = SIGNATURE_MAX;
 	if (ctx == NULL || EVP_DigestSignInit(ctx, NULL, NULL, NULL, proof->key) != 1 ||
-		EVP_DigestSign(ctx, proof->signature, &proof->length, digest, DIGEST) != 1)
+		EVP_DigestSign(ctx, proof->signature[n], &proof->length, digests[n], DIGEST) != 1)
 		fail("bare_crypto: can't sign");
 	EVP_MD_CTX_free(ctx);
 }
 
-static void verify_rsa(struct proof *proof)
+static void sign(struct proof *rsa, struct proof *ed25519)
+{
+	rsa->key = EVP_RSA_gen(2048);
+	ed25519->key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	if (rsa->key == NULL || ed25519->key == NULL)
+		fail("bare_crypto: no keys");
+	for (size_t n = 0; n < SIGNATURES; n++) {
+		digests[n][0] = (unsigned char)n;
+		sign_rsa(rsa, n);
+		sign_ed25519(ed25519, n);
+	}
+}
+
+static void verify_rsa(const struct proof *proof, size_t n)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(proof->key, NULL);
 
 	if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1 || EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) != 1 ||
-		EVP_PKEY_verify(ctx, proof->signature, proof->length, digest, DIGEST) != 1)
+		EVP_PKEY_verify(ctx, proof->signature[n], proof->length, digests[n], DIGEST) != 1)
 		fail("bare_crypto: an RSA signature is wrong");
 	EVP_PKEY_CTX_free(ctx);
 }
 
-static void verify_ed25519(struct proof *proof)
+static void verify_ed25519(const struct proof *proof, size_t n)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
 	if (ctx == NULL || EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, proof->key) != 1 ||
-		EVP_DigestVerify(ctx, proof->signature, proof->length, digest, DIGEST) != 1)
+		EVP_DigestVerify(ctx, proof->signature[n], proof->length, digests[n], DIGEST) != 1)
 		fail("bare_crypto: an Ed25519 signature is wrong");
 	EVP_MD_CTX_free(ctx);
 }
@@ -91,10 +102,10 @@ __attribute__((noinline)) static void verify(
 	for (uint64_t i = 0; i < messages; i++) {
 		double start_us = cpu_us();
 
-		verify_rsa(rsa);
+		verify_rsa(rsa, i % SIGNATURES);
 		rsa_us += cpu_us() - start_us;
 		start_us = cpu_us();
-		verify_ed25519(ed25519);
+		verify_ed25519(ed25519, i % SIGNATURES);
 		ed25519_us += cpu_us() - start_us;
 		start_us = cpu_us();
 		hash(bytes, body);
@@ -106,15 +117,14 @@ __attribute__((noinline)) static void verify(
 
 int main(int argc, char **argv)
 {
-	struct proof rsa, ed25519;
+	static struct proof rsa, ed25519;
 	uint64_t messages, body;
 	unsigned char *bytes;
 
 	if (argc != 3 || !mg_str_to_u64(mg_str_z(argv[1]), 10000000, &messages) || messages == 0 ||
 		!mg_str_to_u64(mg_str_z(argv[2]), 500000, &body) || (bytes = calloc(1, body + HEADER)) == NULL)
 		fail("usage: bare_crypto MESSAGES BODY-BYTES");
-	sign_rsa(&rsa);
-	sign_ed25519(&ed25519);
+	sign(&rsa, &ed25519);
 	verify(&rsa, &ed25519, bytes, body, messages);
 	printf("{\"cpu_us\": %.2f, \"rsa_us\": %.2f, \"ed25519_us\": %.2f, \"sha256_us\": %.2f}\n",
 		(rsa_us + ed25519_us + hash_us) / (double)messages, rsa_us / (double)messages,

@@ -5,11 +5,12 @@
  * is not the expected one ends the run.
  *
  *   milter_load [-c CONNECTIONS] [-m MESSAGES] [-p MESSAGES-PER-CONNECTION] [-r RECIPIENTS] [-b BODY] [-k CHUNK]
- *               [-f FILE [-s SKIP]] [-w MS] [-x TEXT]... unix:/PATH...
+ *               [-f FILE [-s SKIP]] [-w MS [-a]] [-x TEXT]... unix:/PATH...
  *   milter_load -i SESSIONS unix:/PATH    opens idle sessions (HELO done), says so, and holds them until its stdin ends
  *
  * -f: the messages of sign_messages, by turns, each session's from one client; the first SKIP of them are left out
- * -w: the time between the SMTP commands (connect, HELO, MAIL, RCPT, DATA, the dot)
+ * -w: the time between the SMTP commands (connect, HELO, MAIL, RCPT, DATA, the dot); sessions begin one after another,
+ *     evenly over a message's time, or with -a all at once
  * -x: what the fields added to each message must contain; may be given several times
  *
  * Prints one JSON object: messages, seconds, per_s, and the waits in microseconds: RCPT's, end-of-message's (of the last
@@ -31,7 +32,7 @@
 #include "measure.h"
 
 enum { CONNECT_MS = 5000, WAIT_MS = 20000, PIECE = 4096, OUT_MAX = 1024 * 1024, REPLY_MAX = 8192 };
-enum { FILTERS = 4, EXPECTED = 8, ADDED_MAX = 65536 };
+enum { FILTERS = 4, EXPECTED = 8, ADDED_MAX = 65536, COMMANDS = 5 };
 
 enum step {
 	STEP_CONNECT,
@@ -83,9 +84,10 @@ static struct {
 	size_t expected_count;
 	struct letters letters;
 	uint64_t begun, done, idles, edits, opened;
+	bool is_crowd;
 	uint32_t steps;
 	int queue;
-	struct connection *first_paused, *last_paused;
+	struct connection *first_paused; /* the first to go on */
 	struct times rcpt, eom, dot;
 } load = { .connections = 16, .messages = 20000, .per_session = 5, .recipients = 1, .body = 10240, .chunk = 65535 };
 
@@ -396,15 +398,20 @@ static bool send_step(struct connection *c)
 	return false;
 }
 
+static void pause_until(struct connection *c, int64_t due_us)
+{
+	struct connection **at = &load.first_paused;
+
+	while (*at != NULL && (*at)->due_us <= due_us)
+		at = &(*at)->next;
+	c->due_us = due_us;
+	c->next = *at;
+	*at = c;
+}
+
 static void pause_before(struct connection *c)
 {
-	c->due_us = mg_mono_us() + (int64_t)load.pause_ms * MG_MS_US;
-	c->next = NULL;
-	if (load.first_paused == NULL)
-		load.first_paused = c;
-	else
-		load.last_paused->next = c;
-	load.last_paused = c;
+	pause_until(c, mg_mono_us() + (int64_t)load.pause_ms * MG_MS_US);
 }
 
 /* The envelope's steps go to each filter in turn; from the header on each filter gets all of the rest. True: a new SMTP
@@ -465,6 +472,10 @@ static void end_pauses(void)
 		struct connection *c = load.first_paused;
 
 		load.first_paused = c->next;
+		if (c->sessions == 0) {
+			open_session(c);
+			continue;
+		}
 		if (begin_command(c)) /* what needs no reply stays in the buffer, as in Postfix's */
 			go_on(c);
 	}
@@ -480,14 +491,24 @@ static int until_next_ms(void)
 	return left_us <= 0 ? 0 : (int)((left_us + MG_MS_US - 1) / MG_MS_US);
 }
 
-static void message_done(struct connection *c)
+static void check_added(struct connection *c)
 {
 	struct mg_str added = mg_buf_str(&c->added);
 
-	for (size_t i = 0; i < load.expected_count; i++)
-		if (mg_str_find_str(added, load.expected[i]) == SIZE_MAX)
-			fail("milter_load: \"%.*s\" is not in the fields added to a message of %s: %.*s",
-				MG_STR_ARGS(load.expected[i]), c->letter->helo, MG_STR_ARGS(added));
+	for (size_t i = 0; i < load.expected_count; i++) {
+		if (mg_str_find_str(added, load.expected[i]) != SIZE_MAX)
+			continue;
+		for (size_t at = 0; at < c->added.n; at++)
+			if (c->added.p[at] == '\0')
+				c->added.p[at] = '|';
+		fail("milter_load: \"%.*s\" is not in the fields added to a message of %s: %.*s",
+			MG_STR_ARGS(load.expected[i]), c->letter->helo, MG_STR_ARGS(added));
+	}
+}
+
+static void message_done(struct connection *c)
+{
+	check_added(c);
 	times_add(&load.dot, mg_mono_us() - c->dot_us);
 	load.done++;
 	for (unsigned i = 0; i < load.filters; i++) {
@@ -617,7 +638,11 @@ static void init(struct connection *c, unsigned number)
 	mg_buf_init(&c->added, ADDED_MAX);
 	for (unsigned i = 0; i < load.filters; i++)
 		mg_buf_init(&c->links[i].out, OUT_MAX);
-	open_session(c);
+	if (load.is_crowd || load.pause_ms == 0)
+		open_session(c);
+	else
+		pause_until(
+			c, mg_mono_us() + (int64_t)(load.pause_ms * COMMANDS * number / load.connections) * MG_MS_US);
 }
 
 static void run(struct connection *connections, uint64_t count)
@@ -691,9 +716,11 @@ static void read_arguments(int argc, char **argv)
 	bool is_good = true;
 	int option;
 
-	while (is_good && (option = getopt(argc, argv, "c:m:p:r:b:k:i:f:s:w:x:")) != -1) {
+	while (is_good && (option = getopt(argc, argv, "c:m:p:r:b:k:i:f:s:w:ax:")) != -1) {
 		if (option == 'f')
 			load.path = optarg;
+		else if (option == 'a')
+			load.is_crowd = true;
 		else if (option == 'x' && load.expected_count < EXPECTED)
 			load.expected[load.expected_count++] = mg_str_z(optarg);
 		else
@@ -703,7 +730,7 @@ static void read_arguments(int argc, char **argv)
 		is_good = mg_endpoint_parse(mg_str_z(argv[optind++]), &load.endpoints[load.filters++], &err) == MG_OK;
 	if (!is_good || optind != argc || load.filters == 0)
 		fail("usage: milter_load [-c CONNECTIONS] [-m MESSAGES] [-p PER-CONNECTION] [-r RECIPIENTS] [-b BODY] "
-		     "[-k CHUNK] [-i IDLE] [-f FILE [-s SKIP]] [-w MS] [-x TEXT]... unix:/PATH... %s",
+		     "[-k CHUNK] [-i IDLE] [-f FILE [-s SKIP]] [-w MS [-a]] [-x TEXT]... unix:/PATH... %s",
 			err.text);
 }
 

@@ -34,9 +34,9 @@ UMask 0000
 """
 RSPAMD = """\
 options {{
-    pidfile = "{root}/rspamd.pid"; tempdir = "{root}"; hs_cache_dir = "{root}"; cache_file = "{root}/cache";
+    pidfile = "{root}/rspamd.pid"; tempdir = "{root}"; hs_cache_dir = "{root}";
     control_socket = "{root}/control.sock mode=0600"; url_tld = "/usr/share/rspamd/effective_tld_names.dat";
-    filters = "dkim,spf"; local_addrs = []; local_networks = ""; disable_monitoring = true;
+    filters = "dkim"; local_addrs = []; local_networks = ""; disable_monitoring = true;
     dns {{ nameserver = ["127.0.0.1:53:1"]; timeout = 2s; retransmits = 2; }}
 }}
 logging {{ type = "file"; filename = "{root}/rspamd.log"; level = "warning"; }}

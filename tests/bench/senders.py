@@ -128,7 +128,7 @@ def dns_row(tell, dns, server, path, count):
     full = stable_pss(server)
     tell(f"{server.name}, the same again, and a burst")
     warm, warm_asked = asked_by(dns, lambda: paced(server, path, count))
-    _, burst = asked_by(dns, lambda: paced(server, path, CROWD, "-s", count))
+    _, burst = asked_by(dns, lambda: paced(server, path, CROWD, "-a", "-s", count))
     row = {"what": server.name, **{f"cold_{share}_rtt": cold["dot_us"][share] / RTT_MS / 1000 for share in ("p50", "p99", "max")},
            "warm_p50_rtt": warm["dot_us"]["p50"] / RTT_MS / 1000, "cold_asked": cold_asked["all"] / count,
            "warm_asked": warm_asked["all"] / count, "burst_asked": burst["all"],
