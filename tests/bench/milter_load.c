@@ -11,7 +11,7 @@
  * -f: the messages of sign_messages, by turns, each session's from one client; the first SKIP of them are left out
  * -w: the time between the SMTP commands (connect, HELO, MAIL, RCPT, DATA, the dot); sessions begin one after another,
  *     evenly over a message's time, or with -a all at once
- * -x: what the fields added to each message must contain; may be given several times
+ * -x: what the fields added to each message must contain; given twice with the same text: twice
  *
  * Prints one JSON object: messages, seconds, per_s, and the waits in microseconds: RCPT's, end-of-message's (of the last
  * filter), and dot's: from the first header field to the last filter's verdict, as Postfix sends no field before the dot. */
@@ -491,12 +491,27 @@ static int until_next_ms(void)
 	return left_us <= 0 ? 0 : (int)((left_us + MG_MS_US - 1) / MG_MS_US);
 }
 
+/* Whether the text is there as often as -x was given with it up to this one. */
+static bool is_added(struct mg_str added, size_t expected)
+{
+	for (size_t i = 0; i <= expected; i++) {
+		size_t at;
+
+		if (!mg_str_eq(load.expected[i], load.expected[expected]))
+			continue;
+		if ((at = mg_str_find_str(added, load.expected[i])) == SIZE_MAX)
+			return false;
+		added = mg_str_from(added, at + load.expected[i].n);
+	}
+	return true;
+}
+
 static void check_added(struct connection *c)
 {
 	struct mg_str added = mg_buf_str(&c->added);
 
 	for (size_t i = 0; i < load.expected_count; i++) {
-		if (mg_str_find_str(added, load.expected[i]) != SIZE_MAX)
+		if (is_added(added, i))
 			continue;
 		for (size_t at = 0; at < c->added.n; at++)
 			if (c->added.p[at] == '\0')

@@ -1,6 +1,8 @@
 """The others that check senders, from Debian's packages, in a network of their own where the benchmark's DNS answers."""
 import contextlib
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -8,7 +10,8 @@ import threading
 
 from servers import Server, lab, program
 
-PACKAGES = {"opendkim": "opendkim", "opendmarc": "opendmarc", "rspamd": "rspamd", "policyd-spf": "postfix-policyd-spf-python"}
+START_S = 120  # rspamd takes its time
+
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 
 OPENDKIM = """\
@@ -58,9 +61,14 @@ milter_headers {{
 RSPAMD_MODULES = ("arc", "dmarc", "milter_headers", "spf")
 
 
-def missing(*programs):
-    """The packages to install for these programs; empty: all are there."""
-    return [PACKAGES[name] for name in programs if not shutil.which(name, path=PATH)]
+def is_installed(*programs):
+    return all(shutil.which(name, path=PATH) for name in programs)
+
+
+def not_measured(name):
+    setup = (lab.TOP / "scripts" / "setup.sh").read_text()
+    packages = re.search(r'^PACKAGES_BENCH="([^"]*)"', setup, re.MULTILINE).group(1)
+    return f"{name} is not installed and not measured; all peers: apt-get install --no-install-recommends {packages}"
 
 
 class World:
@@ -112,7 +120,6 @@ class Dns:
 
     def delay(self, milliseconds):
         """Sets the delay of all answers; the questions so far, {kind: count}."""
-        import json
         self.process.stdin.write(f"{milliseconds}\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
@@ -137,7 +144,7 @@ class Milters(Server):
     def start(self):
         with open(self.root / "log", "ab") as log:
             self.processes = [self.world.start(*command, stdout=log, stderr=log) for command in self.commands()]
-        lab.wait_until(f"{self.name} listens", self.is_ready)
+        lab.wait_until(f"{self.name} listens", self.is_ready, START_S)
         return self
 
     def is_ready(self):
