@@ -130,7 +130,7 @@ def dns_row(tell, dns, server, path, count):
     tell(f"{server.name}, the same again, and a burst")
     warm, warm_asked = asked_by(dns, lambda: paced(server, path, count))
     _, burst = asked_by(dns, lambda: paced(server, path, CROWD, "-a", "-s", count))
-    row = {"what": server.name, **{f"cold_{share}_rtt": cold["dot_us"][share] / RTT_MS / 1000 for share in ("p50", "p99", "max")},
+    row = {"what": server.name, **{f"cold_{share}_rtt": cold["dot_us"][share] / RTT_MS / 1000 for share in ("p50", "p90", "p99", "max")},
            "warm_p50_rtt": warm["dot_us"]["p50"] / RTT_MS / 1000, "cold_asked": cold_asked["all"] / count,
            "warm_asked": warm_asked["all"] / count, "burst_asked": burst["all"],
            "pss_kib_0": empty / 1024, "pss_kib_after": full / 1024}
