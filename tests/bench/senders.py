@@ -232,6 +232,8 @@ def per_message(root, count, run):
     for messages in (count, count * 3):
         run(messages)
         total.append(instructions(root))
+        if total[-1] == 0:
+            raise RuntimeError("callgrind has counted nothing")
     return (total[1] - total[0]) / 2 / count
 
 
@@ -251,7 +253,7 @@ def callgrind(tell, size, root):
             found[server.name] = per_message(root, count, run)
     tell("bare crypto")
     found["bare crypto"] = per_message(root, count, lambda messages: subprocess.run(
-        [*launcher, "--toggle-collect=verify", program("bare_crypto"), str(messages), str(BODY)], check=True,
+        [*launcher, "--toggle-collect=verify_messages", program("bare_crypto"), str(messages), str(BODY)], check=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
     floor = found["null milter"] + found["bare crypto"]
     return [{"what": name, "instructions": number, "x_floor": number / floor} for name, number in found.items()], [
