@@ -31,6 +31,27 @@ static bool is_padding(struct mg_str text, unsigned count)
 	return signs == 0 || (count >= 2 && count + signs == 4);
 }
 
+/* Whole groups without blanks or '=' from text[*i_io] on, as many as there are and fit: three bytes for four characters. */
+static void decode_groups(struct mg_str text, unsigned char *place, size_t room, size_t *i_io, size_t *n_io)
+{
+	size_t i = *i_io, n = *n_io;
+
+	for (; text.n - i >= 4 && room - n >= 3; i += 4, n += 3) {
+		int a = value_of(text.p[i]), b = value_of(text.p[i + 1]);
+		int c = value_of(text.p[i + 2]), d = value_of(text.p[i + 3]);
+		uint32_t group;
+
+		if ((a | b | c | d) < 0)
+			break;
+		group = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | (uint32_t)d;
+		place[n] = (unsigned char)(group >> 16);
+		place[n + 1] = (unsigned char)(group >> 8);
+		place[n + 2] = (unsigned char)group;
+	}
+	*i_io = i;
+	*n_io = n;
+}
+
 bool mg_base64_decode(struct mg_str text, unsigned char *place, size_t room, size_t *bytes_out)
 {
 	uint32_t group = 0;
@@ -38,8 +59,13 @@ bool mg_base64_decode(struct mg_str text, unsigned char *place, size_t room, siz
 	size_t n = 0, i = 0;
 
 	for (; i < text.n && text.p[i] != '='; i++) {
-		int value = value_of(text.p[i]);
+		int value;
 
+		if (count == 0)
+			decode_groups(text, place, room, &i, &n);
+		if (i == text.n || text.p[i] == '=')
+			break;
+		value = value_of(text.p[i]);
 		if (value < 0 && is_blank(text.p[i]))
 			continue;
 		if (value < 0)

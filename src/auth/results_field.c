@@ -14,7 +14,11 @@ struct field {
 
 static void begin(struct field *field, const char *method, enum mg_result result)
 {
-	mg_buf_addf(field->out, ";%s%s=%s", field->fold, method, mg_result_name(result));
+	mg_buf_addc(field->out, ';');
+	mg_buf_addz(field->out, field->fold);
+	mg_buf_addz(field->out, method);
+	mg_buf_addc(field->out, '=');
+	mg_buf_addz(field->out, mg_result_name(result));
 	field->has_any = true;
 }
 
@@ -22,7 +26,9 @@ static void put(struct field *field, const char *property, const char *value)
 {
 	if (value[0] == '\0')
 		return;
-	mg_buf_addf(field->out, " %s=", property);
+	mg_buf_addc(field->out, ' ');
+	mg_buf_addz(field->out, property);
+	mg_buf_addc(field->out, '=');
 	mg_field_value(field->out, value);
 }
 

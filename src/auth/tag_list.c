@@ -26,13 +26,11 @@ static bool is_sound(struct mg_str text)
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i];
 
-		if (c == '\r') {
-			if (i + 2 >= text.n || text.p[i + 1] != '\n' || !is_wsp(text.p[i + 2]))
-				return false;
-			i += 2;
-		} else if ((c < ' ' && c != '\t') || c == 0x7f) {
+		if ((c >= ' ' && c != 0x7f) || c == '\t')
+			continue;
+		if (c != '\r' || i + 2 >= text.n || text.p[i + 1] != '\n' || !is_wsp(text.p[i + 2]))
 			return false;
-		}
+		i += 2;
 	}
 	return true;
 }

@@ -71,12 +71,19 @@ void mg_buf_addc(struct mg_buf *buf, char c)
 
 void mg_buf_addf(struct mg_buf *buf, const char *fmt, ...)
 {
+	size_t end = buf->room <= buf->max ? buf->room : buf->max + 1, room = buf->is_full ? 0 : end - buf->n;
 	va_list args;
 	int n;
 
 	va_start(args, fmt);
-	n = vsnprintf(NULL, 0, fmt, args);
+	n = vsnprintf(room == 0 ? NULL : buf->p + buf->n, room, fmt, args); /* mostly it fits */
 	va_end(args);
+	if (n >= 0 && (size_t)n < room) {
+		buf->n += (size_t)n;
+		return;
+	}
+	if (room > 0)
+		buf->p[buf->n] = '\0';
 	if (n < 0 || !grow(buf, (size_t)n))
 		return;
 	va_start(args, fmt);

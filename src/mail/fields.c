@@ -21,22 +21,34 @@ static bool make_room(struct mg_fields *fields)
 	return true;
 }
 
+/* Takes the text up to its next line end away from it; *has_end_out: there was one (CRLF, or CR or LF alone). */
+static struct mg_str cut_line(struct mg_str *text, bool *has_end_out)
+{
+	size_t lf = mg_str_find(*text, '\n'), cr = mg_str_find(mg_str_first(*text, lf), '\r');
+	size_t end = cr < lf ? cr : lf;
+	struct mg_str line = mg_str_first(*text, end);
+
+	*has_end_out = end != SIZE_MAX;
+	*text = *has_end_out ? mg_str_from(*text, end + (cr != SIZE_MAX && cr + 1 == lf ? 2 : 1)) : mg_str_of(NULL, 0);
+	return line;
+}
+
 /* Line ends become CRLF; returns the length. `place` has room for twice the text. */
 static size_t copy_lines(char *place, struct mg_str text)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
+	while (text.n > 0) {
+		bool has_end;
+		struct mg_str line = cut_line(&text, &has_end);
 
-		if (c != '\r' && c != '\n') {
-			place[n++] = c;
-			continue;
+		if (line.n > 0)
+			memcpy(place + n, line.p, line.n);
+		n += line.n;
+		if (has_end) {
+			place[n++] = '\r';
+			place[n++] = '\n';
 		}
-		if (c == '\r' && i + 1 < text.n && text.p[i + 1] == '\n')
-			i++;
-		place[n++] = '\r';
-		place[n++] = '\n';
 	}
 	return n;
 }
@@ -45,8 +57,12 @@ static size_t line_ends(struct mg_str text)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < text.n; i++)
-		count += text.p[i] == '\r' || text.p[i] == '\n';
+	while (text.n > 0) {
+		bool has_end;
+
+		(void)cut_line(&text, &has_end);
+		count += has_end;
+	}
 	return count;
 }
 

@@ -23,6 +23,9 @@ class Size:
         self.rounds = 1 if is_quick else 5
         self.messages = 2000 if is_quick else 20000
         self.requests = 10000 if is_quick else 100000
+        self.letters = 1000 if is_quick else 10000
+        self.domains = 300 if is_quick else 3000
+        self.traced = 50 if is_quick else 200
         self.idle = IDLE
         self.mails = 300 if is_quick else 10000
         self.mail_rounds = 1 if is_quick else 3
@@ -152,21 +155,24 @@ def stable_pss(server):
     return seen[-1]
 
 
-def memory_row(tell, size, server):
-    tell(f"memory of {server.name}")
-    empty = stable_pss(server)
-    holder = subprocess.Popen([program("milter_load"), "-i", str(size.idle), f"unix:{server.milter}"],
+def pss_with_idle(size, server):
+    holder = subprocess.Popen([program("milter_load"), "-i", str(size.idle), *servers.urls(server.milter)],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         if not holder.stdout.readline():
             raise RuntimeError("milter_load could not hold its sessions")
         if server.figures():
             lab.wait_until("all sessions are known", lambda: server.figures()["sessions"] == size.idle)
-        full = stable_pss(server)
+        return stable_pss(server)
     finally:
         holder.stdin.close()
         holder.wait()
         holder.stdout.close()
+
+
+def memory_row(tell, size, server):
+    tell(f"memory of {server.name}")
+    empty, full = stable_pss(server), pss_with_idle(size, server)
     load("milter_load", "-m", size.messages, f"unix:{server.milter}")
     server.wait_quiet()
     return {"what": server.name, "pss_kib_0": empty / 1024, f"pss_kib_{size.idle}": full / 1024,

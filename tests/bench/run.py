@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 
 import end_to_end  # noqa: E402
 import parts  # noqa: E402
+import senders  # noqa: E402
 
 PARTS = {
     "milter": (parts.milter, "the milter door"),
@@ -21,10 +22,15 @@ PARTS = {
     "journal": (parts.journal, "the journal's disk"),
     "memory": (parts.memory, "memory"),
     "status": (parts.status, "status while mail flows"),
+    "auth": (senders.auth, "the sender's checks, DNS warm"),
+    "dns": (senders.dns_part, "the sender's checks, DNS cold"),
+    "policy-spf": (senders.policy_spf, "SPF by policy"),
+    "callgrind": (senders.callgrind, "instructions per message"),
     "postfix": (end_to_end.postfix, "a real Postfix, end to end"),
     "killed": (end_to_end.killed, "the same with kill -9 of the worker"),
 }
-SLOW = ("postfix", "killed")
+SLOW = ("postfix", "killed")  # not in a quick run
+OPTIONAL = ("callgrind",)      # only when named
 HEADINGS = {"what": "", "per_s": "per s", "per_s_ratio": "x floor", "cpu_us": "CPU us each", "cpu_ratio": "x floor",
             "late_cpu_us": "late CPU us", "seconds": "s", "time_ratio": "x alone", "lost": "LOST",
             "extra": "EXTRA", "record_behind_s": "record behind s"}
@@ -84,7 +90,7 @@ def arguments():
 def main():
     asked = arguments()
     size = parts.Size(asked.quick)
-    names = asked.only or [name for name in PARTS if not (asked.quick and name in SLOW)]
+    names = asked.only or [name for name in PARTS if name not in OPTIONAL and not (asked.quick and name in SLOW)]
     results, failed = {}, False
     for name in names:
         with tempfile.TemporaryDirectory(prefix="mailguard-bench-", dir=asked.dir) as root:

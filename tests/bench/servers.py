@@ -2,6 +2,7 @@
 import contextlib
 import json
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -21,15 +22,16 @@ virtual_mailbox_domains = local.example
 """
 CONF = """\
 user = "";
-milter = {{ listen = "unix:{root}/milter.sock"; }};
+milter = {{ listen = "{milter}"; }};
 policy = {{ listen = "unix:{root}/policy.sock"; }};
 control = {{ listen = "unix:{root}/control.sock"; group = ""; }};
 http = {{ listen = ""; }};
 postfix = {{ config_directory = "{root}/etc"; log = "off"; }};
 journal = {{ path = "{journal}/journal.db"; }};
 state = {{ snapshot = "{root}/state.db"; }};
-auth = {{ spf = "off"; dkim = "off"; arc = "off"; dmarc = "off"; iprev = "off"; }};
+{more}
 """
+NO_AUTH = 'auth = { spf = "off"; dkim = "off"; arc = "off"; dmarc = "off"; iprev = "off"; };'
 
 
 def program(name):
@@ -88,9 +90,11 @@ class Server:
 
 
 class Null(Server):
-    def __init__(self, binary, root):
+    def __init__(self, binary, root, launcher=()):
         super().__init__()
+        self.launcher = launcher
         self.name = binary.replace("_", " ")
+        self.end = signal.SIGTERM if launcher else signal.SIGKILL  # libmilter takes seconds over a polite stop
         self.binary, self.socket = program(binary), root / f"{binary}.sock"
 
     @property
@@ -100,19 +104,22 @@ class Null(Server):
     policy = milter
 
     def start(self):
-        self.process = subprocess.Popen([self.binary, f"unix:{self.socket}"], stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen([*self.launcher, self.binary, f"unix:{self.socket}"], stdin=subprocess.DEVNULL)
         lab.wait_until(f"{self.name} listens", self.socket.exists)
         return self
 
     def stop(self):
         if self.process is not None:
-            self.process.kill()  # libmilter would take seconds over a polite stop
+            self.process.send_signal(self.end)
             self.process.wait()
+            self.socket.unlink(missing_ok=True)
         self.process = None
 
 
 class Mailguard(Server):
-    def __init__(self, root, name="mailguard", journal=None):
+    """`more`: the rest of its configuration; `launcher`: a command that runs the daemon."""
+
+    def __init__(self, root, name="mailguard", journal=None, more=NO_AUTH, launcher=(), has_milter=True):
         super().__init__()
         self.name, self.root = name, root / name.replace(" ", "-").replace("/", "-")
         (self.root / "etc").mkdir(parents=True)
@@ -121,8 +128,9 @@ class Mailguard(Server):
         self.milter, self.policy = self.root / "milter.sock", self.root / "policy.sock"
         self.journal = (journal or self.root) / "journal.db"
         conf = self.root / "mailguard.conf"
-        conf.write_text(CONF.format(root=self.root, journal=journal or self.root))
-        self.daemon = lab.Mailguard(conf, self.root / "mailguard.log")
+        conf.write_text(CONF.format(root=self.root, journal=journal or self.root, more=more,
+                                    milter=f"unix:{self.milter}" if has_milter else ""))
+        self.daemon = lab.Mailguard(conf, self.root / "mailguard.log", launcher=launcher)
 
     def start(self):
         self.daemon.start()
@@ -161,11 +169,16 @@ def load(binary, *words):
     return json.loads(done.stdout)
 
 
-def measured(server, binary, door, count, *words):
+def urls(doors):
+    """`doors`: a socket's path, or several that get the same message one after another."""
+    return [f"unix:{door}" for door in (doors if isinstance(doors, list) else [doors])]
+
+
+def measured(server, binary, doors, count, *words):
     """One round: the load's own figures, the CPU it cost the server to the end of its work, what it dropped."""
     server.wait_quiet()
     cpu_s, before = server.cpu_s(), server.figures()
-    result = load(binary, "-m", count, *words, f"unix:{door}")
+    result = load(binary, "-m", count, *words, *urls(doors))
     at_end_s = server.cpu_s()
     server.wait_quiet()
     after = server.figures()
