@@ -6,11 +6,9 @@
 
 #include "base/clock.h"
 
-enum { GREETINGS = 16 /* that are checked */ };
-
-/* A message has MG_LOOKUP_QUESTIONS in all, besides those that the configured lists cost. Whoever sends it chooses most of them: by his greetings, the SPF records of his own
- * domains, his signatures, his chain. What decides about the author's domain must not lose by that, so each keeps back what
- * those who matter more may need: DMARC two walks and one question more, the first ten signatures, SPF of MAIL FROM some twenty. */
+/* A message has MG_LOOKUP_QUESTIONS in all, besides those that the configured lists cost. Whoever sends it chooses most of
+ * them: by the SPF records of his own domains, his signatures, his chain. What decides about the author's domain must not
+ * lose by that, so each keeps back what those who matter more may need: DMARC two walks and one question more, the first ten signatures, SPF of MAIL FROM some twenty. */
 enum { KEPT_FOR_DMARC = 17, KEPT_FROM_SPF = KEPT_FOR_DMARC + 10, KEPT_FROM_OTHERS = KEPT_FROM_SPF + 19 };
 
 struct mg_evaluation {
@@ -18,13 +16,12 @@ struct mg_evaluation {
 	struct mg_arena arena;
 	struct mg_lookup *lookup;
 	struct mg_fields fields;
-	struct mg_author author; /* of every From field, even those that `fields` has no room for */
+	struct mg_author *author; /* of every From field, even those that `fields` has no room for */
 	struct mg_body_hashes *hashes;
 	const char *receiver, *mail_from;
 	char helo[MG_DOMAIN_MAX + 3];
-	unsigned greetings;
 	int64_t deadline_us;
-	bool has_mail, has_message_end, is_without_message, is_cut_short;
+	bool has_mail, has_message, has_message_end, is_without_message, is_cut_short;
 
 	struct mg_iprev *iprev; /* NULL: off, or not begun */
 	struct mg_dnsbl *dnsbl;
@@ -152,20 +149,10 @@ static bool wants_spf(const struct mg_evaluation *e)
 	       e->o.client.family != MG_IP_NONE;
 }
 
-/* HELO is checked apart from MAIL FROM (RFC 7208 section 2.3) when it names a host; a second HELO replaces the first, but whoever
- * greets without end is not checked without end. */
 void mg_evaluation_helo(struct mg_evaluation *e, struct mg_str helo)
 {
-	char domain[MG_DOMAIN_TEXT];
-
-	if (e->has_mail)
-		return;
-	mg_str_copy(e->helo, sizeof e->helo, mg_str_first(helo, sizeof e->helo - 1));
-	e->spf_helo = NULL;
-	e->spf_helo_done = false;
-	if (e->greetings++ < GREETINGS && e->o.conf->auth.spf != MG_LEVEL_OFF && wants_spf(e) &&
-		mg_domain_ascii(helo, domain) && mg_domain_labels(mg_str_z(domain)) > 1)
-		e->spf_helo = new_spf(e, MG_SPF_HELO);
+	if (!e->has_mail)
+		mg_str_copy(e->helo, sizeof e->helo, mg_str_first(helo, sizeof e->helo - 1));
 }
 
 /* The author is most often the sender's domain: its policy is asked for before From arrives. */
@@ -204,6 +191,9 @@ static void begin_message(struct mg_evaluation *e)
 	struct mg_dkim_options options = { .max_signatures = (unsigned)e->o.conf->auth.max_signatures,
 		.now_s = e->o.now_s };
 
+	e->has_message = true;
+	if (e->o.conf->auth.dmarc != MG_LEVEL_OFF)
+		e->author = mg_arena_take(&e->arena, sizeof *e->author);
 	if (wants_dkim(e))
 		e->dkim = mg_dkim_new(&e->arena, &e->fields, &options);
 	if (wants_arc(e))
@@ -212,10 +202,10 @@ static void begin_message(struct mg_evaluation *e)
 
 void mg_evaluation_field(struct mg_evaluation *e, struct mg_str name, struct mg_str value)
 {
-	if (e->fields.count == 0)
+	if (!e->has_message)
 		begin_message(e);
-	if (mg_str_eq_nocase(mg_str_trim(name), MG_STR("From")))
-		mg_author_field(&e->author, value);
+	if (e->author != NULL && mg_str_eq_nocase(mg_str_trim(name), MG_STR("From")))
+		mg_author_field(e->author, value);
 	if (!mg_fields_add(&e->fields, name, value))
 		return;
 	mg_lookup_keep(e->lookup, KEPT_FOR_DMARC);
@@ -228,11 +218,11 @@ void mg_evaluation_field(struct mg_evaluation *e, struct mg_str name, struct mg_
 
 void mg_evaluation_header_end(struct mg_evaluation *e)
 {
-	if (e->fields.count == 0)
+	if (!e->has_message)
 		begin_message(e);
 	mg_lookup_keep(e->lookup, 0);
-	if (e->o.conf->auth.dmarc != MG_LEVEL_OFF) {
-		e->dmarc = mg_dmarc_new(&e->arena, &e->author);
+	if (e->author != NULL) {
+		e->dmarc = mg_dmarc_new(&e->arena, e->author);
 		if (e->dmarc != NULL)
 			mg_dmarc_prefetch(e->dmarc, e->lookup);
 	}
@@ -358,6 +348,29 @@ static bool is_done(const struct mg_evaluation *e)
 	       (e->dmarc == NULL || e->dmarc_done);
 }
 
+/* HELO is an identity of its own (RFC 7208 section 2.3). It is asked about where MAIL FROM does not pass: then only it can tell
+ * anything more. */
+static void begin_helo(struct mg_evaluation *e)
+{
+	char domain[MG_DOMAIN_TEXT];
+
+	if (e->o.conf->auth.spf != MG_LEVEL_OFF && mg_spf_output(e->spf)->result != MG_RESULT_PASS &&
+		mg_spf_output(e->spf)->scope != MG_SPF_HELO && mg_domain_ascii(mg_str_z(e->helo), domain) &&
+		mg_domain_labels(mg_str_z(domain)) > 1)
+		e->spf_helo = new_spf(e, MG_SPF_HELO);
+}
+
+static void step_spf(struct mg_evaluation *e)
+{
+	if (e->spf != NULL && !e->spf_done && mg_spf_step(e->spf, e->lookup) == MG_STEP_DONE) {
+		e->spf_done = true;
+		begin_helo(e);
+	}
+	mg_lookup_keep(e->lookup, KEPT_FROM_OTHERS);
+	if (e->spf_helo != NULL && !e->spf_helo_done)
+		e->spf_helo_done = mg_spf_step(e->spf_helo, e->lookup) == MG_STEP_DONE;
+}
+
 enum mg_step mg_evaluation_step(struct mg_evaluation *e)
 {
 	mg_lookup_keep(e->lookup, KEPT_FROM_SPF);
@@ -365,12 +378,7 @@ enum mg_step mg_evaluation_step(struct mg_evaluation *e)
 		e->iprev_done = mg_iprev_step(e->iprev, e->lookup) == MG_STEP_DONE;
 	if (e->dnsbl != NULL && !e->dnsbl_done)
 		e->dnsbl_done = mg_dnsbl_step(e->dnsbl, e->lookup) == MG_STEP_DONE;
-	mg_lookup_keep(e->lookup, KEPT_FROM_OTHERS);
-	if (e->spf_helo != NULL && !e->spf_helo_done)
-		e->spf_helo_done = mg_spf_step(e->spf_helo, e->lookup) == MG_STEP_DONE;
-	mg_lookup_keep(e->lookup, KEPT_FROM_SPF);
-	if (e->spf != NULL && !e->spf_done)
-		e->spf_done = mg_spf_step(e->spf, e->lookup) == MG_STEP_DONE;
+	step_spf(e);
 	mg_lookup_keep(e->lookup, KEPT_FOR_DMARC);
 	if (e->has_message_end && e->dkim != NULL && !e->dkim_done)
 		e->dkim_done = mg_dkim_step(e->dkim, e->lookup) == MG_STEP_DONE;

@@ -70,6 +70,7 @@ struct mg_auth_result mg_evaluation_result(const struct mg_evaluation *evaluatio
 /* The details; NULL where the method is off or not done. */
 const struct mg_iprev_output *mg_evaluation_iprev(const struct mg_evaluation *evaluation);
 const struct mg_spf_output *mg_evaluation_spf(const struct mg_evaluation *evaluation);
+/* Of HELO; asked about only where MAIL FROM does not pass (RFC 7208 section 2.3). */
 const struct mg_spf_output *mg_evaluation_spf_helo(const struct mg_evaluation *evaluation);
 const struct mg_dnsbl_output *mg_evaluation_dnsbl(const struct mg_evaluation *evaluation);
 const struct mg_dkim_signature *mg_evaluation_dkim(const struct mg_evaluation *evaluation, size_t *count_out);

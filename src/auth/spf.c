@@ -11,12 +11,12 @@ _Static_assert(MG_SPF_TERMS == 10 && MG_SPF_VOIDS == 2 && MG_SPF_HOSTS == 10, "s
 
 static struct mg_spf_frame *top_of(struct mg_spf *spf)
 {
-	return &spf->frames[spf->depth - 1];
+	return spf->frames[spf->depth - 1];
 }
 
 static void finish(struct mg_spf *spf, enum mg_result result)
 {
-	const struct mg_spf_frame *bottom = &spf->frames[0];
+	const struct mg_spf_frame *bottom = spf->frames[0];
 	bool is_matched = bottom->term.kind != MG_SPF_NO_KIND;
 
 	mg_spf_stop_at_match(spf, result);
@@ -185,6 +185,17 @@ static void enter(struct mg_spf *spf, struct mg_spf_frame *frame, bool is_redire
 	spf->phase = MG_SPF_FETCH;
 }
 
+static void push(struct mg_spf *spf)
+{
+	mg_assert(spf->depth < MG_SPF_FRAMES);
+	if (spf->frames[spf->depth] == NULL)
+		spf->frames[spf->depth] = mg_arena_take(spf->arena, sizeof(struct mg_spf_frame));
+	if (spf->frames[spf->depth] == NULL)
+		mg_spf_stop(spf, MG_RESULT_TEMPERROR, MG_SAY(N_("no memory")));
+	else
+		enter(spf, spf->frames[spf->depth++], false);
+}
+
 static void differ(struct mg_spf *spf, bool is_void)
 {
 	spf->phase = MG_SPF_NEXT;
@@ -234,8 +245,7 @@ static enum mg_step judge(struct mg_spf *spf, struct mg_lookup *lookup)
 	if (kind == MG_SPF_REDIRECT) {
 		enter(spf, top_of(spf), true);
 	} else if (kind == MG_SPF_INCLUDE) {
-		mg_assert(spf->depth < MG_SPF_FRAMES);
-		enter(spf, &spf->frames[spf->depth++], false);
+		push(spf);
 	} else {
 		return match(spf, lookup);
 	}
@@ -259,7 +269,7 @@ static void set_explanation(struct mg_spf *spf, struct mg_str text)
 
 static enum mg_step explain(struct mg_spf *spf, struct mg_lookup *lookup)
 {
-	struct mg_str spec = spf->frames[0].record.exp, text;
+	struct mg_str spec = spf->frames[0]->record.exp, text;
 	const struct mg_dns_answer *answer;
 
 	if (!learn_p(spf, spec, lookup))

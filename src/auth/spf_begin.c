@@ -51,7 +51,7 @@ bool mg_spf_is_checkable(struct mg_str domain)
 
 static void begin(struct mg_spf *spf, struct mg_str domain)
 {
-	struct mg_spf_frame *bottom = &spf->frames[0];
+	struct mg_spf_frame *bottom = spf->frames[0];
 
 	spf->depth = 1;
 	if (mg_domain_ascii(domain, bottom->domain) && mg_spf_is_checkable(mg_str_z(bottom->domain))) {
@@ -88,7 +88,7 @@ struct mg_spf *mg_spf_new(struct mg_arena *arena, const struct mg_spf_input *inp
 	struct mg_str local_part = MG_STR("postmaster"), domain = input->helo;
 	struct mg_spf *spf = mg_arena_take(arena, sizeof *spf);
 
-	if (spf == NULL)
+	if (spf == NULL || (spf->frames[0] = mg_arena_take(arena, sizeof *spf->frames[0])) == NULL)
 		return NULL;
 	if (!is_helo) {
 		local_part = mg_str_first(input->mail_from, mg_str_rfind(input->mail_from, '@'));

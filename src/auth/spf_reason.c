@@ -53,7 +53,7 @@ static const char *const endings[MG_RESULTS][WAYS] = {
 
 void mg_spf_stop_at_match(struct mg_spf *spf, enum mg_result result)
 {
-	const struct mg_spf_frame *bottom = &spf->frames[0], *reached = &spf->frames[spf->reach - 1];
+	const struct mg_spf_frame *bottom = spf->frames[0], *reached = spf->frames[spf->reach - 1];
 	enum way way = bottom->is_redirected ? BY_REDIRECT : DIRECTLY;
 	char ip[MG_IP_TEXT];
 

@@ -37,9 +37,9 @@ struct mg_spf {
 	struct mg_spf_values values; /* domain and validated change */
 	bool wants_explanation;
 	enum mg_spf_phase phase;
-	struct mg_spf_frame frames[MG_SPF_FRAMES];
-	size_t depth; /* frames in use */
-	size_t reach; /* the depth at which a directive matched */
+	struct mg_spf_frame *frames[MG_SPF_FRAMES]; /* made when they are first needed: most records include little */
+	size_t depth;                               /* frames in use */
+	size_t reach;                               /* the depth at which a directive matched */
 	bool is_charged, is_p_charged;
 	bool has_target;
 	char target[MG_SPF_NAME]; /* of the term, expanded */

@@ -26,7 +26,7 @@ struct mg_lookup {
 	unsigned pending;
 };
 
-enum { SLOTS_FIRST = 8 };
+enum { SLOTS_FIRST = 4 }; /* an idle session has asked for its name and its addresses */
 
 struct mg_lookup *mg_lookup_new(const struct mg_lookup_options *options)
 {

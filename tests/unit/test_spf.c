@@ -801,6 +801,7 @@ static void an_arena_that_is_full_is_no_crash(void **state)
 {
 	struct mg_spf_input input = input_of(NULL);
 	struct zone zone;
+	unsigned passed = 0;
 
 	(void)state;
 	begin(&zone, "v=spf1 include:pass.example -all exp=why.fail.example", NULL);
@@ -813,11 +814,14 @@ static void an_arena_that_is_full_is_no_crash(void **state)
 		spf = mg_spf_new(&arena, &input);
 		if (spf != NULL) {
 			assert_int_equal(mg_spf_step(spf, lookup), MG_STEP_DONE);
-			assert_int_equal(mg_spf_output(spf)->result, MG_RESULT_PASS);
+			assert_true(mg_spf_output(spf)->result == MG_RESULT_PASS ||
+				    mg_spf_output(spf)->result == MG_RESULT_TEMPERROR);
+			passed += mg_spf_output(spf)->result == MG_RESULT_PASS;
 		}
 		mg_lookup_free(&lookup);
 		mg_arena_fini(&arena);
 	}
+	assert_true(passed > 0);
 	zone_end(&zone);
 }
 
