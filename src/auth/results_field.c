@@ -48,7 +48,7 @@ static void put_iprev(struct field *field, const struct mg_evaluation *evaluatio
 		return;
 	begin(field, "iprev", iprev->result);
 	put_reason(field, iprev->result, iprev->reason);
-	put(field, "smtp.remote-ip", mg_ip_text(mg_evaluation_client(evaluation), ip, sizeof ip));
+	put(field, "policy.iprev", mg_ip_text(mg_evaluation_client(evaluation), ip, sizeof ip));
 }
 
 static void put_spf(struct field *field, const struct mg_spf_output *spf)
@@ -127,7 +127,8 @@ static void put_dmarc(struct field *field, const struct mg_evaluation *evaluatio
 			mg_evaluation_arc_overrides(evaluation) ? " arc=override" : "");
 	put_reason(field, dmarc->result, dmarc->reason);
 	put(field, "header.from", dmarc->domain);
-	put(field, "policy.dmarc", mg_dmarc_policy_name(dmarc->policy));
+	if (dmarc->policy >= MG_DMARC_NONE)
+		put(field, "policy.dmarc", mg_dmarc_disposition_name(dmarc->disposition));
 }
 
 /* Allowlists have a method of their own; for blocklists there is none. */

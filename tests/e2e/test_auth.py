@@ -227,6 +227,20 @@ def test_forged_results_are_removed_wherever_they_hide():
         assert [field.split(": ", 1)[1] for field in left[1:]] == [value.decode() for value in kept], left
 
 
+def test_other_name_servers_by_reload():
+    with Lab(zone=zone()) as lab:
+        lab.start()
+        first, lab.dns = lab.dns, DnsServer({"example.com": [{"TXT": f"v=spf1 ip4:{STRANGER} -all"}]})
+        first.stop()
+        lab.write_conf()
+        assert lab.mailguard.ctl("reload").returncode == 0
+        code, text, _ = lab.send("joe@example.com", "ann@local.example", address=STRANGER)
+        assert code == 250, text
+        txn = lab.record(lambda t: t["queue_id"] == queue_id_of(text))
+        assert txn["auth"]["spf"] == "pass", "the new server's word: " + str(txn["auth"])
+        assert [server["address"] for server in lab.mailguard.json("status")["dns"]["servers"]] == [lab.dns.address]
+
+
 def test_the_time_budget_bounds_the_wait():
     slow = {f"s{i}.example": [{"TXT": f"v=spf1 include:s{i + 1}.example -all"}] for i in range(9)}
     with Lab(zone=zone(**slow), conf="auth = { time_budget_ms = 1000; };") as lab:
