@@ -118,6 +118,7 @@ void mg_txn_policy_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
 	pass_judgement(txn, verdict);
 	if (recipient == NULL || (verdict->action != MG_ACTION_REJECT && verdict->action != MG_ACTION_TEMPFAIL))
 		return;
+	txn->refusal = txn->judgement;
 	recipient->verdict = verdict->action;
 	recipient->code = verdict->code;
 	recipient->dsn = verdict->dsn;

@@ -91,6 +91,14 @@ static void step(struct mg_session *session)
 		mg_evaluation_step(checks_of(session));
 }
 
+/* Of a message that policy saw first, what it found there is only a part: SPF may pass what DMARC refuses. */
+static void forget_policy_checks(struct mg_txn *txn)
+{
+	mg_evaluation_free(&txn->evaluation);
+	txn->judgement = (struct mg_judgement){ 0 };
+	txn->is_judged = false;
+}
+
 /* What was begun at connect goes with the session's first message; later ones begin anew, with the answers still in the
  * cache. Who logged in is not checked. */
 static void begin_checks(struct mg_session *session, struct mg_str sender)
@@ -99,6 +107,7 @@ static void begin_checks(struct mg_session *session, struct mg_str sender)
 
 	if (txn == NULL)
 		return;
+	forget_policy_checks(txn);
 	if (txn->record->user[0] != '\0') {
 		mg_evaluation_free(&session->evaluation);
 		return;
@@ -107,7 +116,6 @@ static void begin_checks(struct mg_session *session, struct mg_str sender)
 		mg_evaluation_helo(session->evaluation, mg_session_fact(session->helo));
 	if (session->evaluation == NULL)
 		return;
-	mg_evaluation_free(&txn->evaluation); /* policy's, of a message adopted */
 	txn->evaluation = session->evaluation;
 	session->evaluation = NULL;
 	mg_evaluation_mail(txn->evaluation, sender);

@@ -118,6 +118,11 @@ static void classify(struct mg_txn *txn, const struct mg_rcpt_facts *facts, bool
 		txn->wants_unknown = true;
 }
 
+static bool is_ours(const struct mg_txn *txn, const struct mg_recipient *recipient)
+{
+	return txn->refusal.text != NULL && recipient->reply == txn->refusal.text;
+}
+
 void mg_txn_rcpt(struct mg_txn *txn, const struct mg_rcpt_facts *facts)
 {
 	struct mg_recipient *recipient = mg_record_find_recipient(txn->record, facts->address);
@@ -125,6 +130,8 @@ void mg_txn_rcpt(struct mg_txn *txn, const struct mg_rcpt_facts *facts)
 
 	note(txn->record, &txn->record->queue_id, facts->queue_id);
 	classify(txn, facts, is_refused);
+	if (is_refused && recipient != NULL && is_ours(txn, recipient))
+		return; /* Postfix passes on what policy said */
 	if (recipient == NULL || recipient->verdict != MG_ACTION_NONE)
 		recipient = mg_record_add_recipient(txn->record, facts->address);
 	if (recipient == NULL)
@@ -223,8 +230,11 @@ static void settle(struct mg_txn *txn, enum mg_end how)
 	refusal = deciding_refusal(record, &accepted);
 	if (how == MG_END_YES && record->action != MG_ACTION_NONE)
 		return;
-	if (accepted == 0 && refusal != NULL && txn->is_judged && refusal->reply == txn->judgement.text) {
-		record->action = refusal->verdict; /* ours; the rest was noted when it was spoken */
+	if (accepted == 0 && refusal != NULL && is_ours(txn, refusal)) {
+		record->action = refusal->verdict;
+		record->code = joined(record, refusal->code, " ", refusal->dsn);
+		record->text = refusal->reply;
+		record->rule = txn->refusal.rule;
 	} else if (accepted == 0 && refusal != NULL) {
 		record->action = refusal->verdict;
 		record->code = joined(record, refusal->code, refusal->code[0] == '\0' ? "" : " ", refusal->dsn);

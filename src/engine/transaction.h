@@ -32,8 +32,9 @@ struct mg_txn {
 	struct mg_evaluation *evaluation; /* of the sender; NULL: not checked */
 	struct mg_judgement judgement;    /* what its results ask for; not where the client is exempt */
 	bool is_judged;
-	struct mg_recipient *asked; /* the recipient policy last asked about, or NULL */
-	unsigned results_fields;    /* Authentication-Results fields so far */
+	struct mg_judgement refusal; /* what policy answered to recipients, if it refused them; its text marks them */
+	struct mg_recipient *asked;  /* the recipient policy last asked about, or NULL */
+	unsigned results_fields;     /* Authentication-Results fields so far */
 	struct mg_edits edits;
 };
 

@@ -227,6 +227,22 @@ def test_forged_results_are_removed_wherever_they_hide():
         assert [field.split(": ", 1)[1] for field in left[1:]] == [value.decode() for value in kept], left
 
 
+def test_what_policy_lets_pass_the_milter_still_judges():
+    more = {"thief.example": [{"TXT": f"v=spf1 ip4:{STRANGER} -all"}]}
+    with Lab(zone=zone(**more), conf='auth = { spf = "enforce"; };') as lab:
+        lab.start()
+        code, text, _ = lab.send("x@thief.example", "ann@local.example", message=letter(), address=STRANGER)
+        assert code == 550 and "DMARC" in text, (code, text)
+        txn = lab.record(lambda t: t["sender"] == "x@thief.example")
+        assert txn["doors"] == ["milter", "policy"] and txn["verdict"]["rule"] == "auth:dmarc", txn
+        code, text, _ = lab.send("joe@example.com", "ann@local.example", message=letter(), address=STRANGER)
+        assert code == 550 and "5.7.23" in text, (code, text)
+        txn = lab.record(lambda t: t["sender"] == "joe@example.com")
+        assert txn["verdict"]["action"] == "reject" and txn["verdict"]["rule"] == "auth:spf", txn["verdict"]
+        assert [r["verdict"] for r in txn["recipients"]] == ["reject"], txn["recipients"]
+        assert txn["verdict"]["code"] == "550 5.7.23", txn["verdict"]
+
+
 def test_other_name_servers_by_reload():
     with Lab(zone=zone()) as lab:
         lab.start()
