@@ -1,6 +1,6 @@
 /* The methods stand side by side; only DMARC waits for SPF and DKIM. What a method needs of memory lies in one arena that goes
  * with the message. */
-#include "auth/evaluation.h"
+#include "auth/evaluation_state.h"
 
 #include <stdlib.h>
 
@@ -10,29 +10,6 @@
  * them: by the SPF records of his own domains, his signatures, his chain. What decides about the author's domain must not
  * lose by that, so each keeps back what those who matter more may need: DMARC two walks and one question more, the first ten signatures, SPF of MAIL FROM some twenty. */
 enum { KEPT_FOR_DMARC = 17, KEPT_FROM_SPF = KEPT_FOR_DMARC + 10, KEPT_FROM_OTHERS = KEPT_FROM_SPF + 19 };
-
-struct mg_evaluation {
-	struct mg_evaluation_options o;
-	struct mg_arena arena;
-	struct mg_lookup *lookup;
-	struct mg_fields fields;
-	struct mg_author *author; /* of every From field, even those that `fields` has no room for */
-	struct mg_body_hashes *hashes;
-	const char *receiver, *mail_from;
-	char helo[MG_DOMAIN_MAX + 3];
-	int64_t deadline_us;
-	bool has_mail, has_message, has_message_end, is_without_message, is_cut_short;
-
-	struct mg_iprev *iprev; /* NULL: off, or not begun */
-	struct mg_dnsbl *dnsbl;
-	struct mg_spf *spf, *spf_helo;
-	struct mg_dkim *dkim;
-	struct mg_arc *arc;
-	struct mg_dmarc *dmarc;
-	struct mg_dmarc_output dmarc_output; /* in the end with ARC's word on it */
-	bool is_overridden;
-	bool iprev_done, dnsbl_done, spf_done, spf_helo_done, dkim_done, arc_done, dmarc_done;
-};
 
 /* ---- life ---- */
 
@@ -105,11 +82,6 @@ void mg_evaluation_free(struct mg_evaluation **evaluation)
 void mg_evaluation_restart_clock(struct mg_evaluation *e)
 {
 	e->deadline_us = mg_mono_us() + (int64_t)e->o.conf->auth.time_budget_ms * MG_MS_US;
-}
-
-int64_t mg_evaluation_deadline_us(const struct mg_evaluation *e)
-{
-	return e->deadline_us;
 }
 
 bool mg_evaluation_is_cut_short(const struct mg_evaluation *e)
@@ -409,81 +381,4 @@ void mg_evaluation_finish(struct mg_evaluation *e)
 			return;
 		}
 	}
-}
-
-/* ---- what came of it ---- */
-
-const struct mg_iprev_output *mg_evaluation_iprev(const struct mg_evaluation *e)
-{
-	return e->iprev_done ? mg_iprev_output(e->iprev) : NULL;
-}
-
-const struct mg_spf_output *mg_evaluation_spf(const struct mg_evaluation *e)
-{
-	return e->spf_done && e->o.conf->auth.spf != MG_LEVEL_OFF ? mg_spf_output(e->spf) : NULL;
-}
-
-const struct mg_spf_output *mg_evaluation_spf_helo(const struct mg_evaluation *e)
-{
-	return e->spf_helo_done ? mg_spf_output(e->spf_helo) : NULL;
-}
-
-const struct mg_dnsbl_output *mg_evaluation_dnsbl(const struct mg_evaluation *e)
-{
-	return e->dnsbl_done ? mg_dnsbl_output(e->dnsbl) : NULL;
-}
-
-const struct mg_dkim_signature *mg_evaluation_dkim(const struct mg_evaluation *e, size_t *count_out)
-{
-	*count_out = 0;
-	return e->dkim_done && e->o.conf->auth.dkim != MG_LEVEL_OFF ? mg_dkim_signatures(e->dkim, count_out) : NULL;
-}
-
-const struct mg_arc_output *mg_evaluation_arc(const struct mg_evaluation *e)
-{
-	return e->arc_done && e->o.conf->auth.arc != MG_LEVEL_OFF ? mg_arc_output(e->arc) : NULL;
-}
-
-const struct mg_dmarc_output *mg_evaluation_dmarc(const struct mg_evaluation *e)
-{
-	return e->dmarc_done ? &e->dmarc_output : NULL;
-}
-
-struct mg_auth_result mg_evaluation_result(const struct mg_evaluation *e)
-{
-	struct mg_auth_result result = { 0 };
-
-	if (mg_evaluation_iprev(e) != NULL)
-		result.iprev = mg_evaluation_iprev(e)->result;
-	if (mg_evaluation_spf(e) != NULL)
-		result.spf = mg_evaluation_spf(e)->result;
-	if (mg_evaluation_spf_helo(e) != NULL)
-		result.spf_helo = mg_evaluation_spf_helo(e)->result;
-	if (e->dkim_done && e->o.conf->auth.dkim != MG_LEVEL_OFF)
-		result.dkim = mg_dkim_result(e->dkim);
-	if (mg_evaluation_arc(e) != NULL)
-		result.arc = mg_evaluation_arc(e)->result;
-	if (mg_evaluation_dmarc(e) != NULL)
-		result.dmarc = mg_evaluation_dmarc(e)->result;
-	return result;
-}
-
-bool mg_evaluation_arc_overrides(const struct mg_evaluation *e)
-{
-	return e->is_overridden;
-}
-
-const struct mg_ip *mg_evaluation_client(const struct mg_evaluation *e)
-{
-	return &e->o.client;
-}
-
-const char *mg_evaluation_helo_name(const struct mg_evaluation *e)
-{
-	return e->helo;
-}
-
-const char *mg_evaluation_mail_from(const struct mg_evaluation *e)
-{
-	return e->mail_from;
 }

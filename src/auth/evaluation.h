@@ -52,8 +52,7 @@ enum mg_step mg_evaluation_step(struct mg_evaluation *evaluation);
 
 /* The time is over: what is under way becomes temperror at the next step, which is DONE if all facts are in. */
 void mg_evaluation_expire(struct mg_evaluation *evaluation);
-bool mg_evaluation_is_cut_short(const struct mg_evaluation *evaluation);   /* that has happened */
-int64_t mg_evaluation_deadline_us(const struct mg_evaluation *evaluation); /* monotonic */
+bool mg_evaluation_is_cut_short(const struct mg_evaluation *evaluation); /* that has happened */
 
 struct mg_lookup *mg_evaluation_lookup(struct mg_evaluation *evaluation);
 

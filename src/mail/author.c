@@ -247,11 +247,3 @@ void mg_author_field(struct mg_author *author, struct mg_str value)
 	else
 		author->state = is_sound && author->count == 1 ? MG_AUTHOR_SOUND : MG_AUTHOR_MALFORMED;
 }
-
-void mg_author_read(const struct mg_fields *fields, struct mg_author *author_out)
-{
-	*author_out = (struct mg_author){ 0 };
-	for (size_t i = 0; i < fields->count; i++)
-		if (mg_str_eq_nocase(mg_str_trim(fields->field[i].name), MG_STR("From")))
-			mg_author_field(author_out, fields->field[i].value);
-}

@@ -10,7 +10,6 @@
 #define MG_MAIL_AUTHOR_H
 
 #include "mail/domain.h"
-#include "mail/fields.h"
 
 enum { MG_AUTHOR_DOMAINS = 4, MG_AUTHOR_BYTES = 1024 * 1024 };
 
@@ -35,8 +34,5 @@ struct mg_author {
 
 /* Takes one From field's value into account; a zeroed struct knows of none. */
 void mg_author_field(struct mg_author *author, struct mg_str value);
-
-/* All From fields of a header. */
-void mg_author_read(const struct mg_fields *fields, struct mg_author *author_out);
 
 #endif

@@ -85,12 +85,3 @@ bool mg_fields_add(struct mg_fields *fields, struct mg_str name, struct mg_str v
 	};
 	return true;
 }
-
-size_t mg_fields_count(const struct mg_fields *fields, const char *name)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < fields->count; i++)
-		count += mg_str_eq_nocase(fields->field[i].name, mg_str_z(name));
-	return count;
-}

@@ -28,7 +28,4 @@ void mg_fields_init(struct mg_fields *fields, struct mg_arena *arena);
  * set. */
 bool mg_fields_add(struct mg_fields *fields, struct mg_str name, struct mg_str value);
 
-/* How many fields have this name (without case). */
-size_t mg_fields_count(const struct mg_fields *fields, const char *name);
-
 #endif

@@ -6,6 +6,7 @@
 #include "mail/address.h"
 #include "mail/auth_results.h"
 #include "mail/author.h"
+#include "mail/fields.h"
 #include "mail/message.h"
 
 /* `domains`: those told, joined with ','. */
@@ -181,7 +182,7 @@ static void fields_keep_their_folds_and_their_bounds(void **state)
 		added++;
 	assert_int_equal(added, MG_FIELDS_MAX - 1);
 	assert_true(fields.is_cut);
-	assert_int_equal(mg_fields_count(&fields, "b"), MG_FIELDS_MAX - 1);
+	assert_int_equal(fields.count, MG_FIELDS_MAX);
 	mg_arena_fini(&arena);
 }
 
