@@ -139,8 +139,8 @@ def test_a_trusted_chain_overrides_dmarc():
             assert got["arc"]["overrides"] == (disposition == "none") and got["dmarc"]["disposition"] == disposition, got
 
 
-def test_nobody_asks_away_what_dmarc_needs():
-    """Records of the sender's own that want a hundred questions, for every identity that is looked at before From."""
+def test_a_greedy_sender_is_bounded_and_still_judged():
+    """Records of the sender's own that want a hundred questions. (That each evaluator keeps questions back: test_attacks.)"""
     greedy = "v=spf1 " + " ".join(f"mx:m{i}.evil.example" for i in range(9)) + " -all"
     zone = {"helo.evil.example": [{"TXT": greedy}], "evil.example": [{"TXT": greedy}],
             "_dmarc.victim.example": [{"TXT": "v=DMARC1; p=reject"}], "victim.example": [{"TXT": "v=spf1 -all"}]}
