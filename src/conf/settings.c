@@ -73,7 +73,7 @@ static const struct mg_setting_table limits_table = {
 	.shape = MG_TABLE_GROUPS,
 	.item_size = sizeof(struct mg_limit_row),
 	.count_offset = AT(rate.limit_count),
-	.items_max = 100,
+	.items_max = 32,
 	.finish = finish_limit,
 };
 static const struct mg_setting_table dnsbl_table = {
