@@ -107,18 +107,26 @@ bool mg_ip_is_loopback(const struct mg_ip *ip)
 	return is_in_any(ip, nets, sizeof nets / sizeof nets[0]);
 }
 
+static const struct mg_net private_nets[] = {
+	{ { MG_IP_V4, { 10 } }, 8 },
+	{ { MG_IP_V4, { 172, 16 } }, 12 },
+	{ { MG_IP_V4, { 192, 168 } }, 16 },
+	{ { MG_IP_V4, { 169, 254 } }, 16 },
+	{ { MG_IP_V6, { 0xfc } }, 7 },
+	{ { MG_IP_V6, { 0xfe, 0x80 } }, 10 },
+};
+
 bool mg_ip_is_private(const struct mg_ip *ip)
 {
-	static const struct mg_net nets[] = {
-		{ { MG_IP_V4, { 10 } }, 8 },
-		{ { MG_IP_V4, { 172, 16 } }, 12 },
-		{ { MG_IP_V4, { 192, 168 } }, 16 },
-		{ { MG_IP_V4, { 169, 254 } }, 16 },
-		{ { MG_IP_V6, { 0xfc } }, 7 },
-		{ { MG_IP_V6, { 0xfe, 0x80 } }, 10 },
-	};
+	return is_in_any(ip, private_nets, sizeof private_nets / sizeof private_nets[0]);
+}
 
-	return is_in_any(ip, nets, sizeof nets / sizeof nets[0]);
+bool mg_net_is_private(const struct mg_net *net)
+{
+	for (size_t i = 0; i < sizeof private_nets / sizeof private_nets[0]; i++)
+		if (net->bits >= private_nets[i].bits && mg_net_contains(&private_nets[i], &net->base))
+			return true;
+	return false;
 }
 
 bool mg_net_parse(struct mg_str text, struct mg_net *net_out)

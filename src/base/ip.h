@@ -36,5 +36,6 @@ bool mg_ip_is_private(const struct mg_ip *ip);  /* RFC 1918, 4193, link-local (3
 /* "192.0.2.0/24", "[2001:db8::]/32", "2001:db8::/32", a bare address; host bits must be zero. */
 bool mg_net_parse(struct mg_str text, struct mg_net *net_out);
 bool mg_net_contains(const struct mg_net *net, const struct mg_ip *ip);
+bool mg_net_is_private(const struct mg_net *net); /* every address of it is */
 
 #endif

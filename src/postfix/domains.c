@@ -1,18 +1,18 @@
-/* A set of names, the networks we trust, and one doubt: whether some list could not be enumerated. */
+/* A set of names, the tables that can only be asked, and one doubt: whether some list could not be read whole. */
 #include "postfix/domains.h"
 
-#include <ifaddrs.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "base/run.h"
+#include "postfix/lookup_table.h"
+#include "postfix/match_list.h"
 #include "postfix/restrictions.h"
 
 #include <uthash.h>
 
-enum { VALUE_MAX = 4 * 1024 * 1024, TABLE_MAX = 64 * 1024 * 1024, NETS_MAX = 4096, NAME_MAX_BYTES = 255 };
+enum { VALUE_MAX = 4 * 1024 * 1024, NAME_MAX_BYTES = 255, OPEN_MAX = 32 };
 
 struct name {
 	UT_hash_handle hh;
@@ -21,15 +21,21 @@ struct name {
 	char text[];          /* lower case, without a leading dot */
 };
 
+struct open_table { /* can only be asked */
+	char *name;
+	bool with_subdomains;
+};
+
 struct mg_domains {
 	atomic_uint refs;
 	struct name *names;
-	bool is_doubtful; /* a table or pattern that can't be enumerated */
-	struct mg_net *trusted;
-	size_t trusted_count;
-	struct mg_ip *own; /* this machine's addresses */
-	size_t own_count;
-	char *hostname;
+	bool is_doubtful; /* a list that could not be read whole */
+	struct open_table *open;
+	size_t open_count;
+	struct mg_trust *trust;
+	struct mg_watch watch;
+	bool has_mx_backup, is_relay_first;
+	char *hostname, *directory;
 };
 
 /* "example.com" is itself (and its subdomains where parents match); ".example.com" only what ends in it. */
@@ -56,178 +62,52 @@ static void add_name(struct mg_domains *domains, struct mg_str pattern, bool wit
 	name->with_subdomains = name->with_subdomains || is_parent || with_subdomains;
 }
 
-/* ---- tables ---- */
-
-static bool can_be_enumerated(struct mg_str type)
-{
-	static const char *const types[] = { "hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash", "inline" };
-
-	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-		if (mg_str_eq(type, mg_str_z(types[i])))
-			return true;
-	return false;
-}
-
-/* Every key without '@' is a domain; address keys speak of recipients. */
-static void add_keys(struct mg_domains *domains, struct mg_str lines, bool with_subdomains)
-{
-	while (lines.n > 0) {
-		struct mg_str line = mg_str_cut(&lines, '\n'), key;
-
-		if (mg_read_word(&line, " \t", &key) && mg_str_find(key, '@') == SIZE_MAX)
-			add_name(domains, key, with_subdomains);
-	}
-}
-
-static void add_table(struct mg_domains *domains, const char *directory, struct mg_str table, bool with_subdomains)
-{
-	char text[1024];
-	const char *argv[] = { "postmap", "-c", directory, "-s", text, NULL };
-	struct mg_run run = { .argv = argv, .timeout_ms = MG_DOMAINS_TABLE_MS, .out_max = TABLE_MAX, .err_max = 4096 };
-	struct mg_run_result result;
-	struct mg_str rest;
-
-	mg_read_token(&table, MG_STR("proxy:"));
-	rest = table;
-	if (!can_be_enumerated(mg_str_cut(&rest, ':')) || !mg_str_copy(text, sizeof text, table)) {
-		domains->is_doubtful = true;
-		return;
-	}
-	if (mg_run(&run, &result, NULL) == MG_OK && result.status == 0 && mg_buf_ok(&result.out))
-		add_keys(domains, mg_buf_str(&result.out), with_subdomains);
-	else
-		domains->is_doubtful = true;
-	mg_run_fini(&result);
-}
-
-/* A "/path" in a list stands for the lines of that file. */
-static bool read_file(struct mg_str path, struct mg_buf *out)
-{
-	char name[1024], chunk[4096];
-	FILE *file = mg_str_copy(name, sizeof name, path) ? fopen(name, "re") : NULL;
-	size_t n;
-
-	if (file == NULL)
-		return false;
-	while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
-		mg_buf_add(out, mg_str_of(chunk, n));
-	fclose(file);
-	return mg_buf_ok(out);
-}
-
-static void without_comments(struct mg_buf *text)
-{
-	bool is_comment = false, is_start = true;
-
-	for (size_t i = 0; i < text->n; i++) {
-		is_comment = text->p[i] != '\n' && (is_comment || (is_start && text->p[i] == '#'));
-		is_start = text->p[i] == '\n';
-		if (is_comment)
-			text->p[i] = ' ';
-	}
-}
-
 /* ---- lists ---- */
 
-/* Calls `take` for every pattern of a list, those of files it names included (one level, as far as Postfix's own
- * examples go). */
-static void each_pattern(struct mg_domains *domains, struct mg_str list, void *context,
-	void (*take)(struct mg_domains *, struct mg_str, void *))
-{
-	struct mg_str pattern;
-
-	while (mg_postfix_word(&list, &pattern)) {
-		struct mg_buf text;
-		struct mg_str inner, one;
-
-		if (pattern.p[0] != '/') {
-			take(domains, pattern, context);
-			continue;
-		}
-		mg_buf_init(&text, VALUE_MAX);
-		if (!read_file(pattern, &text))
-			domains->is_doubtful = true;
-		without_comments(&text);
-		for (inner = mg_buf_str(&text); mg_read_word(&inner, " ,\t\r\n", &one);)
-			if (one.p[0] == '/')
-				domains->is_doubtful = true;
-			else
-				take(domains, one, context);
-		mg_buf_fini(&text);
-	}
-}
-
 struct list {
-	const char *directory;
+	struct mg_domains *domains;
 	bool with_subdomains;
 };
 
-static void take_domain(struct mg_domains *domains, struct mg_str pattern, void *context)
+/* Every key without '@' is a domain; address keys speak of recipients. */
+static void take_key(void *context, struct mg_str key, struct mg_str value)
 {
 	const struct list *list = context;
 
-	if (pattern.p[0] == '!')
-		domains->is_doubtful =
-			true; /* an exception to what follows: names stay right, the rest is not certain */
-	else if (mg_str_find(pattern, ':') != SIZE_MAX && pattern.p[0] != '[')
-		add_table(domains, list->directory, pattern, list->with_subdomains);
+	(void)value;
+	if (mg_str_find(key, '@') == SIZE_MAX)
+		add_name(list->domains, key, list->with_subdomains);
+}
+
+static void take_table(const struct list *list, struct mg_str table)
+{
+	struct mg_domains *domains = list->domains;
+	struct open_table *more;
+
+	if (mg_lookup_table_list(domains->directory, table, take_key, (void *)list))
+		return;
+	more = domains->open_count == OPEN_MAX ? NULL
+					       : realloc(domains->open, (domains->open_count + 1) * sizeof *more);
+	if (more == NULL) {
+		domains->is_doubtful = true;
+		return;
+	}
+	domains->open = more;
+	more += domains->open_count++;
+	*more = (struct open_table){ mg_str_dup(table), list->with_subdomains };
+	domains->is_doubtful = domains->is_doubtful || more->name == NULL;
+}
+
+static void take_domain(void *context, struct mg_str pattern, bool is_excluded)
+{
+	const struct list *list = context;
+
+	if (is_excluded)
+		list->domains->is_doubtful = true; /* names stay right, the rest is not certain */
+	else if (mg_match_list_is_table(pattern))
+		take_table(list, pattern);
 	else
-		add_name(domains, pattern, list->with_subdomains);
-}
-
-static bool is_narrow(const struct mg_net *net)
-{
-	return mg_ip_is_private(&net->base) || net->bits >= (net->base.family == MG_IP_V4 ? 16 : 32);
-}
-
-static void trust(struct mg_domains *domains, struct mg_str text)
-{
-	struct mg_net net;
-	struct mg_net *more;
-
-	if (!mg_net_parse(text, &net) || domains->trusted_count == NETS_MAX)
-		return;
-	more = realloc(domains->trusted, (domains->trusted_count + 1) * sizeof *more);
-	if (more == NULL)
-		return;
-	domains->trusted = more;
-	domains->trusted[domains->trusted_count++] = net;
-}
-
-static void take_network(struct mg_domains *domains, struct mg_str pattern, void *context)
-{
-	struct mg_net net;
-
-	(void)context;
-	if (mg_net_parse(pattern, &net) && is_narrow(&net))
-		trust(domains, pattern);
-}
-
-/* ---- this machine ---- */
-
-static void learn_own_addresses(struct mg_domains *domains)
-{
-	struct ifaddrs *all = NULL;
-	size_t count = 0;
-	unsigned port;
-
-	if (getifaddrs(&all) != 0)
-		return;
-	for (struct ifaddrs *one = all; one != NULL; one = one->ifa_next)
-		count++;
-	domains->own = calloc(count + 1, sizeof *domains->own);
-	for (struct ifaddrs *one = all; domains->own != NULL && one != NULL; one = one->ifa_next)
-		if (mg_ip_from_sockaddr(one->ifa_addr, &domains->own[domains->own_count], &port))
-			domains->own_count++;
-	freeifaddrs(all);
-}
-
-static bool is_own(const struct mg_domains *domains, const struct mg_ip *ip)
-{
-	for (size_t i = 0; i < domains->own_count; i++)
-		if (mg_ip_eq(&domains->own[i], ip))
-			return true;
-	return false;
+		add_name(list->domains, pattern, list->with_subdomains);
 }
 
 /* ---- loading ---- */
@@ -246,18 +126,77 @@ static bool matches_parents(const struct mg_postfix *postfix, const char *parame
 	return found;
 }
 
-static void load_list(struct mg_domains *domains, const struct mg_postfix *postfix, const char *parameter,
-	void (*take)(struct mg_domains *, struct mg_str, void *))
+static void load_list(struct mg_domains *domains, const struct mg_postfix *postfix, const char *parameter)
 {
-	struct list list = { postfix->directory, matches_parents(postfix, parameter) };
+	struct list list = { domains, matches_parents(postfix, parameter) };
 	struct mg_buf value;
 
 	mg_buf_init(&value, VALUE_MAX);
-	if (mg_postfix_value(postfix, NULL, parameter, &value, NULL) == MG_OK && mg_buf_ok(&value))
-		each_pattern(domains, mg_buf_str(&value), &list, take);
-	else
+	if (mg_postfix_value(postfix, NULL, parameter, &value, NULL) != MG_OK || !mg_buf_ok(&value) ||
+		!mg_match_list_each(mg_buf_str(&value), take_domain, &list))
 		domains->is_doubtful = true;
+	mg_watch_add_list(&domains->watch, mg_buf_str(&value));
 	mg_buf_fini(&value);
+}
+
+static void watch_configuration(struct mg_domains *domains)
+{
+	static const char *const files[] = { "main.cf", "master.cf" };
+	char path[1024];
+
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		snprintf(path, sizeof path, "%s/%s", domains->directory, files[i]);
+		mg_watch_add(&domains->watch, mg_str_z(path));
+	}
+}
+
+/* Whether some smtpd's list of that name, or a restriction class, holds the word. */
+static bool mentions(const struct mg_postfix *postfix, const char *parameter, struct mg_str wanted)
+{
+	const struct mg_postfix_service *service = NULL;
+	struct mg_buf value;
+	struct mg_str rest, word;
+	bool found = false;
+
+	mg_buf_init(&value, VALUE_MAX);
+	do {
+		mg_buf_reset(&value);
+		if (mg_postfix_value(postfix, service, parameter, &value, NULL) == MG_OK)
+			for (rest = mg_buf_str(&value); mg_postfix_word(&rest, &word);)
+				found = found || mg_str_eq_nocase(word, wanted);
+		service = mg_postfix_next_smtpd(postfix, service);
+	} while (service != NULL && !found);
+	mg_buf_fini(&value);
+	return found;
+}
+
+static bool permits_mx_backup(const struct mg_postfix *postfix)
+{
+	const struct mg_str wanted = MG_STR("permit_mx_backup");
+	struct mg_buf value;
+	struct mg_str rest, word;
+	char name[256];
+	bool found = mentions(postfix, "smtpd_relay_restrictions", wanted) ||
+		     mentions(postfix, "smtpd_recipient_restrictions", wanted);
+
+	mg_buf_init(&value, VALUE_MAX);
+	if (mg_postfix_value(postfix, NULL, "smtpd_restriction_classes", &value, NULL) == MG_OK)
+		for (rest = mg_buf_str(&value); !found && mg_postfix_word(&rest, &word);)
+			found = mg_str_copy(name, sizeof name, word) && mentions(postfix, name, wanted);
+	mg_buf_fini(&value);
+	return found;
+}
+
+static char *value_of(const struct mg_postfix *postfix, const char *parameter)
+{
+	struct mg_buf value;
+	char *copy = NULL;
+
+	mg_buf_init(&value, 1024);
+	if (mg_postfix_value(postfix, NULL, parameter, &value, NULL) == MG_OK)
+		copy = mg_str_dup(mg_buf_str(&value));
+	mg_buf_fini(&value);
+	return copy;
 }
 
 enum mg_rc mg_domains_load(const struct mg_postfix *postfix, const struct mg_strings *trusted,
@@ -266,21 +205,25 @@ enum mg_rc mg_domains_load(const struct mg_postfix *postfix, const struct mg_str
 	static const char *const lists[] = { "mydestination", "virtual_alias_domains", "virtual_mailbox_domains",
 		"relay_domains" };
 	struct mg_domains *domains = calloc(1, sizeof *domains);
-	struct mg_buf hostname;
+	const struct mg_domains *made = domains;
 
 	if (domains == NULL)
 		return mg_err_set(err, MG_ENOMEM, "no memory for Postfix's domains");
 	atomic_init(&domains->refs, 1);
+	domains->directory = mg_str_dup(mg_str_z(postfix->directory));
+	if (domains->directory != NULL) {
+		watch_configuration(domains); /* before it is read: a change meanwhile is seen */
+		domains->trust = mg_trust_new(postfix, trusted, &domains->watch);
+	}
+	if (domains->trust == NULL) {
+		mg_domains_unref(&made);
+		return mg_err_set(err, MG_ENOMEM, "no memory for Postfix's domains");
+	}
 	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-		load_list(domains, postfix, lists[i], take_domain);
-	load_list(domains, postfix, "mynetworks", take_network);
-	for (size_t i = 0; i < trusted->count; i++)
-		trust(domains, mg_str_z(trusted->item[i]));
-	learn_own_addresses(domains);
-	mg_buf_init(&hostname, 1024);
-	if (mg_postfix_value(postfix, NULL, "myhostname", &hostname, NULL) == MG_OK)
-		domains->hostname = mg_str_dup(mg_buf_str(&hostname));
-	mg_buf_fini(&hostname);
+		load_list(domains, postfix, lists[i]);
+	domains->hostname = value_of(postfix, "myhostname");
+	domains->has_mx_backup = permits_mx_backup(postfix);
+	domains->is_relay_first = mg_postfix_is_yes(postfix, NULL, "smtpd_relay_before_recipient_restrictions");
 	*domains_out = domains;
 	return MG_OK;
 }
@@ -304,9 +247,13 @@ void mg_domains_unref(const struct mg_domains **domains)
 		HASH_DEL(last->names, name);
 		free(name);
 	}
-	free(last->trusted);
-	free(last->own);
+	for (size_t i = 0; i < last->open_count; i++)
+		free(last->open[i].name);
+	free(last->open);
+	mg_trust_free(&last->trust);
+	mg_watch_fini(&last->watch);
 	free(last->hostname);
+	free(last->directory);
 	free(last);
 }
 
@@ -335,21 +282,72 @@ enum mg_domain_class mg_domains_class(const struct mg_domains *domains, struct m
 	if (has_name(domains, text, false))
 		return MG_DOMAIN_OURS;
 	if (text[0] == '[')
-		return mg_ip_parse(domain, &ip) && is_own(domains, &ip) ? MG_DOMAIN_OURS : MG_DOMAIN_FOREIGN;
+		return mg_ip_parse(domain, &ip) && mg_trust_is_own(domains->trust, &ip) ? MG_DOMAIN_OURS
+											: MG_DOMAIN_FOREIGN;
 	for (const char *dot = strchr(text, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
 		if (has_name(domains, dot + 1, true))
 			return MG_DOMAIN_OURS;
-	return domains->is_doubtful ? MG_DOMAIN_UNKNOWN : MG_DOMAIN_FOREIGN;
+	return domains->is_doubtful || domains->open_count > 0 ? MG_DOMAIN_UNKNOWN : MG_DOMAIN_FOREIGN;
+}
+
+/* As Postfix's maps do: the domain, then its parents, with a dot in front unless parents match subdomains. */
+static enum mg_lookup ask_table(
+	const struct mg_domains *domains, const struct open_table *table, const char *domain, int timeout_ms)
+{
+	enum mg_lookup answer =
+		mg_lookup_table_ask(domains->directory, mg_str_z(table->name), mg_str_z(domain), timeout_ms, NULL);
+
+	for (const char *dot = strchr(domain, '.'); answer == MG_LOOKUP_ABSENT && dot != NULL;
+		dot = strchr(dot + 1, '.'))
+		answer = mg_lookup_table_ask(domains->directory, mg_str_z(table->name),
+			mg_str_z(dot + table->with_subdomains), timeout_ms, NULL);
+	return answer;
+}
+
+enum mg_domain_class mg_domains_ask(const struct mg_domains *domains, struct mg_str domain, int timeout_ms)
+{
+	enum mg_domain_class class = mg_domains_class(domains, domain);
+	char text[NAME_MAX_BYTES + 1];
+
+	if (class != MG_DOMAIN_UNKNOWN || domains == NULL || domains->is_doubtful ||
+		!mg_str_copy(text, sizeof text, domain))
+		return class;
+	mg_lower(text);
+	for (size_t i = 0; i < domains->open_count; i++)
+		switch (ask_table(domains, &domains->open[i], text, timeout_ms)) {
+		case MG_LOOKUP_FOUND:
+			return MG_DOMAIN_OURS;
+		case MG_LOOKUP_FAILED:
+			return MG_DOMAIN_UNKNOWN;
+		case MG_LOOKUP_ABSENT:
+			break;
+		}
+	return MG_DOMAIN_FOREIGN;
+}
+
+const struct mg_trust *mg_domains_trust(const struct mg_domains *domains)
+{
+	return domains == NULL ? NULL : domains->trust;
+}
+
+bool mg_domains_has_mx_backup(const struct mg_domains *domains)
+{
+	return domains != NULL && domains->has_mx_backup;
+}
+
+bool mg_domains_is_relay_first(const struct mg_domains *domains)
+{
+	return domains != NULL && domains->is_relay_first;
+}
+
+bool mg_domains_is_fresh(const struct mg_domains *domains)
+{
+	return domains != NULL && mg_watch_is_same(&domains->watch);
 }
 
 bool mg_domains_trusts(const struct mg_domains *domains, const struct mg_ip *client)
 {
-	if (domains == NULL || client->family == MG_IP_NONE)
-		return false;
-	for (size_t i = 0; i < domains->trusted_count; i++)
-		if (mg_net_contains(&domains->trusted[i], client))
-			return true;
-	return is_own(domains, client);
+	return domains != NULL && mg_trust_client(domains->trust, client) == MG_TRUST_YES;
 }
 
 const char *mg_domains_hostname(const struct mg_domains *domains)
