@@ -30,6 +30,8 @@ struct connection {
 	struct mg_session *session; /* NULL: passes unrecorded */
 	unsigned long steps;        /* SMFIP_* in force */
 	bool is_capped, has_message;
+	bool is_connected;
+	struct mg_ip first; /* the client of the first connect */
 };
 
 static struct connection *of(SMFICTX *ctx)
@@ -70,7 +72,7 @@ static void ask_for_macros(SMFICTX *ctx)
 		char *names;
 	} wanted[] = {
 		{ SMFIM_CONNECT, "j {client_addr} {client_port} {client_name} {daemon_port}" },
-		{ SMFIM_HELO, "{tls_version}" },
+		{ SMFIM_HELO, "{tls_version} {cert_subject} {cert_issuer}" },
 		{ SMFIM_ENVFROM, "i {auth_type} {auth_authen}" },
 		{ SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host} {rcpt_addr}" },
 		{ SMFIM_DATA, "i" },
@@ -136,14 +138,25 @@ static void read_client(SMFICTX *ctx, const char *hostname, const struct sockadd
 	client->port = mg_str_to_u64(macro(ctx, "{client_port}"), 65535, &port) ? (unsigned)port : socket_port;
 }
 
+/* A second connect is an XCLIENT: the first client says that he is this one. */
+static void note_speaker(struct connection *connection, struct mg_client *client)
+{
+	if (connection->is_connected)
+		client->speaker = connection->first;
+	if (!connection->is_connected)
+		connection->first = client->ip;
+	connection->is_connected = true;
+}
+
 static sfsistat on_connect(SMFICTX *ctx, char *hostname, struct sockaddr *address)
 {
 	struct connection *connection = of(ctx);
 	struct mg_client client;
 
 	if (connection != NULL) {
-		mg_session_close(&connection->session); /* XCLIENT: a second connect is another client */
+		mg_session_close(&connection->session);
 		read_client(ctx, hostname, address, &client);
+		note_speaker(connection, &client);
 		connection->session = mg_session_open(door.options.engine, &client);
 		atomic_fetch_add(&door.options.counters->milter_sessions, 1);
 	}
@@ -156,7 +169,8 @@ static sfsistat on_helo(SMFICTX *ctx, char *helo)
 
 	if (connection != NULL && connection->session != NULL) {
 		mg_session_helo(connection->session, mg_str_z(helo));
-		mg_session_tls(connection->session, macro(ctx, "{tls_version}"));
+		mg_session_tls(connection->session, macro(ctx, "{tls_version}"),
+			macro(ctx, "{cert_subject}").n > 0 || macro(ctx, "{cert_issuer}").n > 0);
 	}
 	return go_on(ctx, SMFIP_NR_HELO);
 }

@@ -29,6 +29,10 @@ static const struct {
 	ROW("sasl_username", user),
 	ROW("sasl_method", auth_type),
 	ROW("encryption_protocol", tls),
+	ROW("ccert_fingerprint", fingerprint),
+	ROW("ccert_pubkey_fingerprint", key_fingerprint),
+	ROW("ccert_subject", certificate_subject),
+	ROW("ccert_issuer", certificate_issuer),
 #undef ROW
 };
 
@@ -69,6 +73,8 @@ static void take(struct mg_policy_request *request, struct mg_str name, struct m
 		request->client.port = (unsigned)number;
 	else if (mg_str_eq(name, MG_STR("protocol_state")))
 		request->stage = stage_of(value);
+	else if (mg_str_eq(name, MG_STR("policy_context")))
+		request->is_tap = mg_str_eq(value, MG_STR(MG_POLICY_TAP));
 	else if (mg_str_eq(name, MG_STR("size")) && mg_str_to_u64(value, INT64_MAX, &number))
 		request->size_bytes = number;
 	else if (mg_str_eq(name, MG_STR("recipient_count")) && mg_str_to_u64(value, 1000000, &number))

@@ -75,54 +75,102 @@ static void collect_edits(struct mg_txn *txn, const char *own_id, struct mg_verd
 	verdict->edit_count = txn->edits.count;
 }
 
-/* Puts the judgement into the record and the verdict; in mode "observe" only into the record. */
-static void pass_judgement(struct mg_txn *txn, struct mg_verdict *verdict)
+static void note_judgement(struct mg_record *record, const struct mg_judgement *judgement)
 {
-	const struct mg_judgement *judgement = &txn->judgement;
-	struct mg_record *record = txn->record;
 	char code[32];
 
-	if (!txn->is_judged || judgement->action == MG_ACTION_ACCEPT)
-		return;
 	record->text = judgement->text;
 	record->rule = judgement->rule;
 	if (judgement->action != MG_ACTION_QUARANTINE) {
 		snprintf(code, sizeof code, "%s %s", judgement->code, judgement->dsn);
 		record->code = mg_record_text(record, mg_str_z(code));
 	}
+}
+
+void mg_txn_observe(struct mg_txn *txn, const struct mg_judgement *judgement)
+{
+	struct mg_record *record = txn->record;
+
 	if (txn->conf->mode == MG_MODE_OBSERVE) {
+		if (mg_gravity(judgement->action) <= mg_gravity(record->would))
+			return;
 		record->would = judgement->action;
-		return;
 	}
-	record->action = judgement->action;
+	note_judgement(record, judgement);
+}
+
+static void answer_with(struct mg_verdict *verdict, const struct mg_judgement *judgement)
+{
 	verdict->action = judgement->action;
 	verdict->code = judgement->code;
 	verdict->dsn = judgement->dsn;
 	verdict->text = judgement->text;
 }
 
+/* Puts the judgement into the record and the verdict; in mode "observe" only into the record. */
+static void pass_judgement(struct mg_txn *txn, const struct mg_judgement *judgement, struct mg_verdict *verdict)
+{
+	if (judgement->action == MG_ACTION_ACCEPT || judgement->action == MG_ACTION_NONE)
+		return;
+	if (txn->conf->mode == MG_MODE_OBSERVE) {
+		mg_txn_observe(txn, judgement);
+		return;
+	}
+	note_judgement(txn->record, judgement);
+	txn->record->action = judgement->action;
+	answer_with(verdict, judgement);
+}
+
+/* The gravest of what the sender's checks and the guards ask for. */
+static const struct mg_judgement *gravest(const struct mg_txn *txn)
+{
+	const struct mg_judgement *all[] = { &txn->judgement, &txn->gate.judgement, &txn->gate.hold };
+	const struct mg_judgement *worst = all[0];
+
+	for (size_t i = 1; i < sizeof all / sizeof all[0]; i++)
+		if (mg_gravity(all[i]->action) > mg_gravity(worst->action))
+			worst = all[i];
+	return worst;
+}
+
 void mg_txn_verdict(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict)
 {
 	txn->record->action = txn->conf->mode == MG_MODE_OBSERVE ? MG_ACTION_OBSERVE : MG_ACTION_ACCEPT;
-	pass_judgement(txn, verdict);
+	pass_judgement(txn, gravest(txn), verdict);
 	if (txn->conf->auth.add_header &&
 		(verdict->action == MG_ACTION_ACCEPT || verdict->action == MG_ACTION_QUARANTINE) &&
 		txn->conf->mode != MG_MODE_OBSERVE)
 		collect_edits(txn, own_id, verdict);
 }
 
-void mg_txn_policy_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
+static void refuse_recipient(
+	struct mg_recipient *recipient, const struct mg_judgement *judgement, const struct mg_verdict *verdict)
 {
-	struct mg_recipient *recipient = txn->asked;
-
-	pass_judgement(txn, verdict);
 	if (recipient == NULL || (verdict->action != MG_ACTION_REJECT && verdict->action != MG_ACTION_TEMPFAIL))
 		return;
-	txn->refusal = txn->judgement;
 	recipient->verdict = verdict->action;
 	recipient->code = verdict->code;
 	recipient->dsn = verdict->dsn;
 	recipient->reply = verdict->text;
+	recipient->rule = judgement->rule;
+}
+
+void mg_txn_policy_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
+{
+	pass_judgement(txn, &txn->judgement, verdict);
+	refuse_recipient(txn->asked, &txn->judgement, verdict);
+}
+
+void mg_txn_gate_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
+{
+	const struct mg_gate *gate = &txn->gate;
+
+	if (gate->kind == MG_GATE_DATA || gate->judgement.action == MG_ACTION_ACCEPT) {
+		pass_judgement(txn, mg_gravity(gate->judgement.action) > 0 ? &gate->judgement : &gate->hold, verdict);
+		return;
+	}
+	answer_with(verdict, &gate->judgement);
+	refuse_recipient(gate->recipient, &gate->judgement, verdict);
 }
 
 /* In mode "observe" policy did not wait for the checks; by now they may be done. */
@@ -135,7 +183,7 @@ void mg_txn_conclude(struct mg_txn *txn, struct mg_counters *counters)
 	if (!txn->record->by_milter && txn->conf->mode == MG_MODE_OBSERVE &&
 		mg_evaluation_step(txn->evaluation) == MG_STEP_DONE) {
 		mg_txn_judge(txn);
-		pass_judgement(txn, &withheld);
+		pass_judgement(txn, &txn->judgement, &withheld);
 	}
 	note_results(txn, counters);
 }

@@ -10,7 +10,7 @@ struct bench {
 	struct mg_judgement judgement; /* the gravest so far */
 };
 
-static int gravity(enum mg_action action)
+int mg_gravity(enum mg_action action)
 {
 	switch (action) {
 	case MG_ACTION_REJECT:
@@ -31,7 +31,7 @@ static void say(struct bench *bench, enum mg_action action, const char *dsn, con
 	char text[400];
 	va_list args;
 
-	if (gravity(action) <= gravity(bench->judgement.action))
+	if (mg_gravity(action) <= mg_gravity(bench->judgement.action))
 		return;
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);

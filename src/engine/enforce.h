@@ -18,6 +18,9 @@ struct mg_judgement {
 	const char *rule;       /* "auth:dmarc", ... */
 };
 
+/* How grave an action is; 0 for those that let a message through. */
+int mg_gravity(enum mg_action action);
+
 /* What the text is made of is copied into `record`. */
 void mg_enforce(const struct mg_evaluation *evaluation, const struct mg_conf *conf, struct mg_record *record,
 	struct mg_judgement *judgement_out);

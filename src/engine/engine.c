@@ -20,6 +20,8 @@ enum mg_rc mg_engine_new(const struct mg_engine_options *options, struct mg_engi
 	engine->counters = options->counters;
 	engine->dns = options->dns;
 	engine->zones = options->zones;
+	engine->guards = options->guards;
+	engine->policy_judges_relay = true;
 	engine->wake = options->wake;
 	engine->put = options->put;
 	engine->context = options->context;
@@ -50,6 +52,11 @@ void mg_engine_set_domains(struct mg_engine *engine, const struct mg_domains *do
 	mg_domains_unref(&before);
 }
 
+void mg_engine_set_policy_judges_relay(struct mg_engine *engine, bool judges)
+{
+	engine->policy_judges_relay = judges;
+}
+
 void mg_session_key(char key[MG_SESSION_KEY], const struct mg_client *client)
 {
 	char ip[MG_IP_TEXT];
@@ -72,6 +79,17 @@ void mg_session_learn(char **fact, struct mg_str text)
 	*fact = mg_str_dup(mg_str_first(text, FACT_MAX));
 }
 
+/* Waits are by the monotonic clock. */
+static void init_condition(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
 static struct mg_session *new_session(struct mg_engine *engine, const struct mg_client *client)
 {
 	struct mg_session *session = calloc(1, sizeof *session);
@@ -79,6 +97,7 @@ static struct mg_session *new_session(struct mg_engine *engine, const struct mg_
 	if (session == NULL)
 		return NULL;
 	pthread_mutex_init(&session->lock, NULL);
+	init_condition(&session->answered);
 	session->engine = engine;
 	session->ip = client->ip;
 	session->port = client->port;
@@ -121,6 +140,7 @@ static void free_session(struct mg_session *session)
 {
 	atomic_fetch_sub(&session->engine->sessions, 1);
 	pthread_mutex_destroy(&session->lock);
+	pthread_cond_destroy(&session->answered);
 	free(session->name);
 	free(session->server_port);
 	free(session->helo);
@@ -169,6 +189,8 @@ struct mg_txn *mg_session_begin(struct mg_session *session)
 		return NULL;
 	}
 	mg_txn_client(txn, &client, session->connect_us);
+	txn->certificate = (struct mg_certificate){ session->tls != NULL, session->is_verified, false, { 0 }, { 0 } };
+	txn->is_spoofed = session->is_spoofed;
 	txn->is_simulated = session->is_simulated;
 	txn->record->helo = mg_record_text(txn->record, mg_session_fact(session->helo));
 	txn->record->tls = mg_record_text(txn->record, mg_session_fact(session->tls));
@@ -176,13 +198,15 @@ struct mg_txn *mg_session_begin(struct mg_session *session)
 	return txn;
 }
 
-/* Only this thread of control can end the checks, and it cancels them first: the session is there. */
-static void checks_are_ready(void *context)
+/* Only this thread of control can end what is waited for, and it cancels it first: the session is there. */
+void mg_session_is_ready(void *context)
 {
 	struct mg_session *session = context;
 	struct mg_engine *engine = session->engine;
 
 	pthread_mutex_lock(&engine->lock);
+	session->is_answered = true;
+	pthread_cond_signal(&session->answered);
 	if (!session->is_ready) {
 		session->is_ready = true;
 		TAILQ_INSERT_TAIL(&engine->ready, session, ready);
@@ -205,7 +229,7 @@ struct mg_evaluation *mg_session_evaluate(struct mg_session *session, bool is_pu
 		.zones = engine->zones,
 		.client = session->ip,
 		.now_s = mg_wall_us() / MG_S_US,
-		.ready = is_pumped ? checks_are_ready : NULL,
+		.ready = is_pumped ? mg_session_is_ready : NULL,
 		.context = session };
 	struct mg_evaluation *evaluation;
 	const struct mg_domains *domains;
@@ -257,13 +281,21 @@ void mg_session_set_waiting(struct mg_session *session, struct mg_txn *txn)
 		index_by_pid(session, pid);
 }
 
+/* The client has handed the message over to us. */
+static bool is_taken(const struct mg_record *record)
+{
+	return record->action != MG_ACTION_REJECT && record->action != MG_ACTION_TEMPFAIL;
+}
+
 struct mg_record *mg_session_finish(struct mg_session *session, struct mg_txn **txn, enum mg_end how)
 {
 	if (*txn == NULL)
 		return NULL;
 	atomic_fetch_sub(&session->engine->transactions, 1);
 	mg_txn_conclude(*txn, session->engine->counters);
-	return mg_txn_end(txn, how);
+	mg_txn_settle(*txn, how);
+	mg_gate_close(session, *txn, is_taken((*txn)->record));
+	return mg_txn_end(txn);
 }
 
 void mg_engine_deliver(struct mg_engine *engine, struct mg_record *record)

@@ -17,6 +17,7 @@
 #include "conf/conf.h"
 #include "engine/counters.h"
 #include "engine/verdict.h"
+#include "guard/guards.h"
 #include "postfix/domains.h"
 #include "postfix/logline.h"
 
@@ -34,6 +35,7 @@ struct mg_engine_options {
 	struct mg_counters *counters;
 	const struct mg_lookup_source *dns; /* outlives the engine; NULL: senders are not checked */
 	struct mg_dnsbl_zones *zones;       /* likewise; may be NULL */
+	const struct mg_guards *guards;     /* likewise; NULL: nothing is guarded */
 	/* Something waits for mg_engine_pump(). From any thread, must only signal. NULL: nobody pumps. */
 	void (*wake)(void *context);
 	/* Takes the finished record; false: it could not be kept (counted here). Called without locks. */
@@ -49,6 +51,8 @@ void mg_engine_free(struct mg_engine **engine);
 /* Later transactions use these; open ones keep what they pinned. */
 void mg_engine_set_conf(struct mg_engine *engine, const struct mg_conf *conf);
 void mg_engine_set_domains(struct mg_engine *engine, const struct mg_domains *domains);
+/* Whether policy's first look at a recipient has to judge relaying: no better place (the tap, the milter) is wired everywhere. */
+void mg_engine_set_policy_judges_relay(struct mg_engine *engine, bool judges);
 
 struct mg_engine_stats {
 	size_t sessions;        /* known now, of either door */
@@ -73,6 +77,7 @@ struct mg_client {
 	struct mg_ip ip; /* MG_IP_NONE: a client without an address */
 	unsigned port;   /* 0 unknown: never joined with policy */
 	struct mg_str name, server_port;
+	struct mg_ip speaker; /* who said by XCLIENT that this is the client; MG_IP_NONE nobody */
 };
 
 /* The SMTP connection this client belongs to. NULL when memory is out: the session then passes unrecorded. */
@@ -81,7 +86,8 @@ struct mg_session *mg_session_open(struct mg_engine *engine, const struct mg_cli
 void mg_session_close(struct mg_session **session);
 
 void mg_session_helo(struct mg_session *session, struct mg_str helo);
-void mg_session_tls(struct mg_session *session, struct mg_str version);
+/* `is_verified`: the client showed a certificate that Postfix verified. */
+void mg_session_tls(struct mg_session *session, struct mg_str version, bool is_verified);
 
 /* MAIL: a transaction begins. `user` is the SASL login ("" and ANONYMOUS: none). */
 void mg_session_mail(struct mg_session *session, struct mg_str sender, struct mg_str user, struct mg_str auth_type);
@@ -110,13 +116,18 @@ void mg_session_abort(struct mg_session *session);
 
 /* ---- the policy door ---- */
 
+/* The policy_context of the tap (`wire`): asked only about recipients that Postfix accepts and is not responsible for. */
+#define MG_POLICY_TAP "relay-rcpt"
+
 enum mg_policy_stage { MG_POLICY_OTHER, MG_POLICY_MAIL, MG_POLICY_RCPT, MG_POLICY_DATA, MG_POLICY_END };
 
 /* One policy request; borrowed for the call. */
 struct mg_policy_request {
 	enum mg_policy_stage stage;
 	struct mg_client client;
+	bool is_tap; /* policy_context=relay-rcpt: Postfix accepts this recipient and is not responsible for it */
 	struct mg_str helo, sender, recipient, queue_id, instance, user, auth_type, tls;
+	struct mg_str fingerprint, key_fingerprint, certificate_subject, certificate_issuer;
 	uint64_t size_bytes;
 	unsigned recipient_count;
 };

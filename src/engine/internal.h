@@ -25,8 +25,12 @@ struct mg_session {
 	int64_t connect_us;
 	char *name, *server_port, *helo, *tls; /* heap, NULL unknown */
 	bool is_simulated;
-	struct mg_txn *open;    /* the milter's MAIL */
-	struct mg_txn *waiting; /* policy's, adopted by no MAIL so far */
+	bool is_verified;        /* TLS client certificate */
+	bool is_connect_charged; /* by limits that count connections */
+	struct mg_ip speaker;    /* of an XCLIENT */
+	bool is_spoofed;         /* ... who may not speak for others */
+	struct mg_txn *open;     /* the milter's MAIL */
+	struct mg_txn *waiting;  /* policy's, adopted by no MAIL so far */
 
 	/* Begun at connect for the first message; touched by the milter's own events only, which come one at a time. */
 	struct mg_evaluation *evaluation;
@@ -34,6 +38,8 @@ struct mg_session {
 	struct mg_policy_waiter *waiter; /* the loop's thread: the request whose answer waits for `waiting`'s checks */
 	TAILQ_ENTRY(mg_session) ready;   /* engine->lock: answers came for `waiting`'s checks */
 	bool is_ready;                   /* engine->lock: it is in that queue */
+	pthread_cond_t answered;         /* engine->lock: for the milter's thread */
+	bool is_answered;                /* engine->lock: since it was last reset */
 
 	/* Of `waiting`, for those who walk the table with the engine's lock only. */
 	_Atomic bool has_waiting;
@@ -54,6 +60,8 @@ struct mg_engine {
 	struct mg_counters *counters;
 	const struct mg_lookup_source *dns; /* NULL: senders are not checked */
 	struct mg_dnsbl_zones *zones;
+	const struct mg_guards *guards;
+	_Atomic bool policy_judges_relay;
 	void (*wake)(void *);
 	bool (*put)(void *, struct mg_record *);
 	void *context;
@@ -74,6 +82,9 @@ struct mg_txn *mg_session_begin(struct mg_session *session);
 /* A new evaluation of this session's client under the engine's present snapshots; NULL: nothing is to be checked, or no
  * memory. `is_pumped`: answers make the session ready for mg_engine_pump(). Not locked. */
 struct mg_evaluation *mg_session_evaluate(struct mg_session *session, bool is_pumped);
+
+/* What somebody waits for has come (struct mg_session *): wakes the milter's thread and the pump. From any thread. */
+void mg_session_is_ready(void *session);
 
 /* Sets session->waiting and what is told of it. Session locked. */
 void mg_session_set_waiting(struct mg_session *session, struct mg_txn *txn);

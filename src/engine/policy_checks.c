@@ -23,9 +23,9 @@ static bool must_wait(const struct mg_txn *txn)
 		       (conf->auth.dnsbl_action == MG_LEVEL_ENFORCE && conf->auth.dnsbl_count > 0));
 }
 
-void mg_policy_checks_decide(struct mg_txn *txn, struct mg_verdict *verdict)
+static void decide_checks(struct mg_txn *txn, struct mg_verdict *verdict)
 {
-	if (txn->evaluation == NULL || !must_wait(txn))
+	if (txn->evaluation == NULL || !must_wait(txn) || txn->gate.kind == MG_GATE_TAP)
 		return;
 	if (mg_evaluation_step(txn->evaluation) == MG_STEP_WAIT) {
 		verdict->action = MG_ACTION_NONE;
@@ -33,6 +33,17 @@ void mg_policy_checks_decide(struct mg_txn *txn, struct mg_verdict *verdict)
 	}
 	mg_txn_judge(txn);
 	mg_txn_policy_verdict(txn, verdict);
+}
+
+void mg_policy_checks_decide(struct mg_session *session, struct mg_txn *txn, struct mg_verdict *verdict)
+{
+	decide_checks(txn, verdict);
+	if (verdict->action == MG_ACTION_NONE || mg_gravity(verdict->action) > mg_gravity(MG_ACTION_QUARANTINE))
+		return;
+	if (mg_gate_step(session, txn) == MG_STEP_WAIT)
+		verdict->action = MG_ACTION_NONE;
+	else
+		mg_txn_gate_verdict(txn, verdict);
 }
 
 bool mg_policy_checks_wait(struct mg_session *session, struct mg_policy_waiter *waiter)
@@ -68,6 +79,15 @@ void mg_engine_policy_cancel(struct mg_engine *engine, struct mg_policy_waiter *
 	mg_session_release(session, false);
 }
 
+static void step_checks(struct mg_txn *txn, bool is_over)
+{
+	if (txn->evaluation == NULL)
+		return;
+	if (is_over)
+		mg_evaluation_expire(txn->evaluation);
+	mg_evaluation_step(txn->evaluation);
+}
+
 /* Carries the session's checks on; its waiter is told when they are done, or when the time is over. */
 static void carry_on(struct mg_engine *engine, struct mg_session *session, bool is_over)
 {
@@ -76,12 +96,12 @@ static void carry_on(struct mg_engine *engine, struct mg_session *session, bool 
 	int64_t start_us = mg_mono_us();
 
 	pthread_mutex_lock(&session->lock);
-	if (session->waiting != NULL && session->waiting->evaluation != NULL) {
+	if (session->waiting != NULL) {
+		step_checks(session->waiting, is_over);
 		if (is_over)
-			mg_evaluation_expire(session->waiting->evaluation);
-		mg_evaluation_step(session->waiting->evaluation);
+			mg_gate_expire(session, session->waiting);
 		if (waiter != NULL)
-			mg_policy_checks_decide(session->waiting, &verdict);
+			mg_policy_checks_decide(session, session->waiting, &verdict);
 		session->waiting->record->latency_us += mg_mono_us() - start_us;
 	}
 	pthread_mutex_unlock(&session->lock);

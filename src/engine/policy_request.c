@@ -31,6 +31,21 @@ static unsigned process_of(struct mg_str instance)
 	return pid;
 }
 
+/* Policy tells more of a certificate than the milter's macros do. */
+static void note_certificate(struct mg_txn *txn, const struct mg_policy_request *request)
+{
+	struct mg_certificate *certificate = &txn->certificate;
+
+	certificate->is_tls = certificate->is_tls || request->tls.n > 0;
+	certificate->is_verified =
+		certificate->is_verified || request->certificate_subject.n > 0 || request->certificate_issuer.n > 0;
+	if (certificate->knows_fingerprints)
+		return;
+	certificate->knows_fingerprints = true;
+	certificate->fingerprint = mg_str_z(mg_record_text(txn->record, request->fingerprint));
+	certificate->key_fingerprint = mg_str_z(mg_record_text(txn->record, request->key_fingerprint));
+}
+
 static void note_request(struct mg_txn *txn, const struct mg_policy_request *request)
 {
 	struct mg_record *record = txn->record;
@@ -48,6 +63,7 @@ static void note_request(struct mg_txn *txn, const struct mg_policy_request *req
 		record->tls = mg_record_text(record, request->tls);
 	if (record->queue_id[0] == '\0')
 		record->queue_id = mg_record_text(record, request->queue_id);
+	note_certificate(txn, request);
 	mg_txn_client(txn, &request->client, record->time_us);
 	mg_txn_user(txn, request->user, request->auth_type);
 	if (!record->by_milter && request->size_bytes > 0)
@@ -87,6 +103,41 @@ static struct mg_txn *belongs_to(
 	return waiting;
 }
 
+/* The guards look at a recipient where no milter will (its RCPT comes right after this), at the tap always, and at the message's end
+ * where no milter sees it. */
+static void open_gate(struct mg_session *session, struct mg_txn *txn, const struct mg_policy_request *request)
+{
+	bool is_exact = mg_domains_is_relay_first(txn->domains);
+	struct mg_gate_case about = {
+		.recipient = txn->asked, .address = request->recipient, .domain = mg_address_domain(request->recipient)
+	};
+
+	if (request->stage == MG_POLICY_RCPT && request->is_tap) {
+		about.kind = MG_GATE_TAP;
+		about.is_relay_watched = is_exact;
+	} else if (request->stage == MG_POLICY_RCPT && txn == session->waiting) {
+		about.kind = MG_GATE_RECIPIENT;
+		about.is_relay_watched = is_exact && session->engine->policy_judges_relay;
+		about.is_limited = txn->asked == NULL || !txn->asked->is_limited;
+	} else if (request->stage == MG_POLICY_END && txn == session->waiting && session->milters == 0) {
+		about.kind = MG_GATE_DATA;
+		about.is_limited = true;
+	} else {
+		return;
+	}
+	if (about.is_limited && txn->asked != NULL)
+		txn->asked->is_limited = true;
+	mg_gate_open(session, txn, &about);
+}
+
+/* What the milter's open transaction is asked about can't wait here; its own RCPT can. */
+static void decide_at_once(struct mg_session *session, struct mg_txn *txn, struct mg_verdict *verdict)
+{
+	if (mg_gate_step(session, txn) == MG_STEP_DONE)
+		mg_txn_gate_verdict(txn, verdict);
+	mg_gate_expire(session, txn);
+}
+
 /* Notes the request; ended_out[0] is a transaction it shows to be over, ended_out[1] the one it ends itself. */
 static void take(struct mg_session *session, const struct mg_policy_request *request, int64_t start_us,
 	struct mg_record *ended_out[2], struct mg_verdict *verdict)
@@ -98,11 +149,13 @@ static void take(struct mg_session *session, const struct mg_policy_request *req
 	note_request(txn, request);
 	if (request->stage == MG_POLICY_RCPT)
 		note_recipient(txn, request);
-	if (txn == session->waiting) {
+	if (txn == session->waiting && !request->is_tap)
 		mg_policy_checks_begin(session, txn, request);
-		if (request->stage != MG_POLICY_MAIL)
-			mg_policy_checks_decide(txn, verdict);
-	}
+	open_gate(session, txn, request);
+	if (txn == session->waiting && request->stage != MG_POLICY_MAIL)
+		mg_policy_checks_decide(session, txn, verdict);
+	else if (txn == session->open && request->is_tap)
+		decide_at_once(session, txn, verdict);
 	txn->record->latency_us += mg_mono_us() - start_us;
 	session->touched_us = txn->touched_us;
 	if (txn != session->waiting)

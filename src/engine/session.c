@@ -3,6 +3,29 @@
 #include "engine/internal.h"
 
 #include "base/clock.h"
+#include "mail/address.h"
+
+enum { GATE_MS = 4000 }; /* what a recipient may wait for the guards; Postfix waits 10 s (`wire` says so) */
+
+/* Somebody says by XCLIENT that he is this client, and may not. */
+static bool is_spoofed(const struct mg_session *session)
+{
+	struct mg_engine *engine = session->engine;
+	const struct mg_trust *trust;
+	bool may;
+
+	if (session->speaker.family == MG_IP_NONE)
+		return false;
+	pthread_mutex_lock(&engine->lock);
+	trust = mg_domains_trust(engine->domains);
+	may = trust == NULL || mg_trust_proxy(trust, &session->speaker);
+	pthread_mutex_unlock(&engine->lock);
+	if (!may) {
+		atomic_fetch_add(&engine->counters->relay_spoofs, 1);
+		atomic_store(&engine->counters->relay_spoof_us, mg_wall_us());
+	}
+	return !may;
+}
 
 struct mg_session *mg_session_open(struct mg_engine *engine, const struct mg_client *client)
 {
@@ -19,6 +42,8 @@ struct mg_session *mg_session_open(struct mg_engine *engine, const struct mg_cli
 	session->is_simulated = client->port == 0 && mg_ip_is_loopback(&client->ip);
 	mg_session_learn(&session->name, client->name);
 	mg_session_learn(&session->server_port, client->server_port);
+	session->speaker = client->speaker;
+	session->is_spoofed = is_spoofed(session);
 	pthread_mutex_unlock(&session->lock);
 	session->evaluation = mg_session_evaluate(session, false);
 	if (session->evaluation != NULL)
@@ -58,10 +83,11 @@ void mg_session_helo(struct mg_session *session, struct mg_str helo)
 	}
 }
 
-void mg_session_tls(struct mg_session *session, struct mg_str version)
+void mg_session_tls(struct mg_session *session, struct mg_str version, bool is_verified)
 {
 	pthread_mutex_lock(&session->lock);
 	mg_session_learn(&session->tls, version);
+	session->is_verified = is_verified;
 	pthread_mutex_unlock(&session->lock);
 }
 
@@ -150,14 +176,83 @@ void mg_session_mail(struct mg_session *session, struct mg_str sender, struct mg
 	begin_checks(session, sender);
 }
 
+static void expect_answer(struct mg_session *session)
+{
+	struct mg_engine *engine = session->engine;
+
+	pthread_mutex_lock(&engine->lock);
+	session->is_answered = false;
+	pthread_mutex_unlock(&engine->lock);
+}
+
+/* False: nothing came until then. */
+static bool wait_for_answer(struct mg_session *session, int64_t until_us)
+{
+	struct mg_engine *engine = session->engine;
+	struct timespec until = { until_us / MG_S_US, until_us % MG_S_US * 1000 };
+	bool is_answered;
+
+	pthread_mutex_lock(&engine->lock);
+	while (!session->is_answered && mg_mono_us() < until_us)
+		pthread_cond_timedwait(&session->answered, &engine->lock, &until);
+	is_answered = session->is_answered;
+	pthread_mutex_unlock(&engine->lock);
+	return is_answered;
+}
+
+/* Steps the guards to their end, waiting without the session's lock; locked on entry and return. */
+static void pass_gate(struct mg_session *session)
+{
+	int64_t until_us = mg_mono_us() + GATE_MS * MG_MS_US;
+
+	for (;;) {
+		bool is_answered;
+
+		expect_answer(session);
+		if (mg_gate_step(session, session->open) == MG_STEP_DONE)
+			return;
+		pthread_mutex_unlock(&session->lock);
+		is_answered = wait_for_answer(session, until_us);
+		pthread_mutex_lock(&session->lock);
+		if (!is_answered) {
+			mg_gate_expire(session, session->open);
+			return;
+		}
+	}
+}
+
+static void guard_recipient(struct mg_session *session, const struct mg_rcpt_facts *facts,
+	struct mg_recipient *recipient, struct mg_verdict *verdict)
+{
+	struct mg_txn *txn = session->open;
+	struct mg_gate_case about = { .kind = MG_GATE_RECIPIENT,
+		.recipient = recipient,
+		.address = facts->address,
+		.domain = mg_address_domain(facts->resolved.n > 0 ? facts->resolved : facts->address),
+		.is_relay_watched = true,
+		.is_limited = recipient == NULL || !recipient->is_limited };
+
+	mg_gate_open(session, txn, &about);
+	pass_gate(session);
+	if (recipient != NULL)
+		recipient->is_limited = true;
+	if (txn->gate.judgement.action != MG_ACTION_ACCEPT)
+		mg_txn_gate_verdict(txn, verdict);
+}
+
 struct mg_verdict mg_session_rcpt(struct mg_session *session, const struct mg_rcpt_facts *facts)
 {
 	int64_t start_us = mg_mono_us();
 	struct mg_verdict verdict = { .action = MG_ACTION_ACCEPT };
+	struct mg_recipient *recipient;
 
 	pthread_mutex_lock(&session->lock);
 	if (session->open != NULL) {
-		mg_txn_rcpt(session->open, facts);
+		recipient = mg_txn_rcpt(session->open, facts);
+		if (recipient == NULL || recipient->verdict == MG_ACTION_ACCEPT)
+			guard_recipient(session, facts, recipient, &verdict);
+		else if (recipient->rule == NULL)
+			mg_gate_refused(session, session->open, recipient);
 		session->open->record->latency_us += mg_mono_us() - start_us;
 	}
 	pthread_mutex_unlock(&session->lock);
@@ -212,6 +307,17 @@ static void finish_checks(struct mg_session *session)
 	mg_evaluation_finish(checks);
 }
 
+/* The guards speak only of a message that the sender's checks let through: what is refused is not charged. */
+static void guard_message(struct mg_session *session)
+{
+	struct mg_txn *txn = session->open;
+
+	if (txn->conf->mode == MG_MODE_ENFORCE && mg_gravity(txn->judgement.action) > mg_gravity(MG_ACTION_QUARANTINE))
+		return;
+	mg_gate_open(session, txn, &(struct mg_gate_case){ .kind = MG_GATE_DATA, .is_limited = true });
+	pass_gate(session);
+}
+
 void mg_session_verdict(struct mg_session *session, struct mg_str queue_id, struct mg_verdict *verdict_out)
 {
 	int64_t start_us = mg_mono_us();
@@ -225,6 +331,7 @@ void mg_session_verdict(struct mg_session *session, struct mg_str queue_id, stru
 		if (record->queue_id[0] == '\0')
 			record->queue_id = mg_record_text(record, queue_id);
 		mg_txn_judge(session->open);
+		guard_message(session);
 		mg_txn_verdict(session->open, own_id(session->open), verdict_out);
 		record->latency_us += mg_mono_us() - start_us;
 	}

@@ -118,28 +118,24 @@ static void classify(struct mg_txn *txn, const struct mg_rcpt_facts *facts, bool
 		txn->wants_unknown = true;
 }
 
-static bool is_ours(const struct mg_txn *txn, const struct mg_recipient *recipient)
-{
-	return txn->refusal.text != NULL && recipient->reply == txn->refusal.text;
-}
-
-void mg_txn_rcpt(struct mg_txn *txn, const struct mg_rcpt_facts *facts)
+struct mg_recipient *mg_txn_rcpt(struct mg_txn *txn, const struct mg_rcpt_facts *facts)
 {
 	struct mg_recipient *recipient = mg_record_find_recipient(txn->record, facts->address);
 	bool is_refused = is_refusal(facts);
 
 	note(txn->record, &txn->record->queue_id, facts->queue_id);
 	classify(txn, facts, is_refused);
-	if (is_refused && recipient != NULL && is_ours(txn, recipient))
-		return; /* Postfix passes on what policy said */
+	if (is_refused && recipient != NULL && recipient->rule != NULL)
+		return recipient; /* Postfix passes on what policy said */
 	if (recipient == NULL || recipient->verdict != MG_ACTION_NONE)
 		recipient = mg_record_add_recipient(txn->record, facts->address);
 	if (recipient == NULL)
-		return;
+		return NULL;
 	recipient->time_us = mg_wall_us();
 	recipient->verdict = MG_ACTION_ACCEPT;
 	if (is_refused)
 		refuse(txn, recipient, facts);
+	return recipient;
 }
 
 static void note_from(struct mg_txn *txn, struct mg_str value)
@@ -170,11 +166,11 @@ static enum mg_relay_class relay_class(const struct mg_txn *txn)
 {
 	const struct mg_record *record = txn->record;
 
-	if (record->user[0] != '\0')
+	if (record->user[0] != '\0' && !txn->is_spoofed)
 		return MG_RELAY_AUTHENTICATED;
-	if (txn->is_simulated || mg_ip_is_loopback(&record->client_ip))
+	if (txn->is_simulated || (mg_ip_is_loopback(&record->client_ip) && !txn->is_spoofed))
 		return MG_RELAY_LOCAL;
-	if (mg_domains_trusts(txn->domains, &record->client_ip))
+	if (!txn->is_spoofed && mg_domains_trusts(txn->domains, &record->client_ip))
 		return MG_RELAY_TRUSTED;
 	if (txn->wants_foreign)
 		return MG_RELAY_STRANGER;
@@ -220,7 +216,7 @@ static void settle_recipients(struct mg_record *record)
 			r->verdict = record->by_milter ? MG_ACTION_REJECT : MG_ACTION_ACCEPT;
 }
 
-static void settle(struct mg_txn *txn, enum mg_end how)
+static void settle_action(struct mg_txn *txn, enum mg_end how)
 {
 	struct mg_record *record = txn->record;
 	const struct mg_recipient *refusal;
@@ -230,11 +226,11 @@ static void settle(struct mg_txn *txn, enum mg_end how)
 	refusal = deciding_refusal(record, &accepted);
 	if (how == MG_END_YES && record->action != MG_ACTION_NONE)
 		return;
-	if (accepted == 0 && refusal != NULL && is_ours(txn, refusal)) {
+	if (accepted == 0 && refusal != NULL && refusal->rule != NULL) {
 		record->action = refusal->verdict;
 		record->code = joined(record, refusal->code, " ", refusal->dsn);
 		record->text = refusal->reply;
-		record->rule = txn->refusal.rule;
+		record->rule = refusal->rule;
 	} else if (accepted == 0 && refusal != NULL) {
 		record->action = refusal->verdict;
 		record->code = joined(record, refusal->code, refusal->code[0] == '\0' ? "" : " ", refusal->dsn);
@@ -250,21 +246,29 @@ static void settle(struct mg_txn *txn, enum mg_end how)
 	}
 }
 
-struct mg_record *mg_txn_end(struct mg_txn **txn, enum mg_end how)
+static bool is_none(const struct mg_record *record)
+{
+	return record->recipient_count + record->recipients_left_out == 0;
+}
+
+void mg_txn_settle(struct mg_txn *txn, enum mg_end how)
+{
+	txn->record->end_us = mg_wall_us();
+	if (is_none(txn->record))
+		return;
+	settle_action(txn, how);
+	txn->record->relay = relay_class(txn);
+}
+
+struct mg_record *mg_txn_end(struct mg_txn **txn)
 {
 	struct mg_record *record = (*txn)->record;
-	bool is_none = record->recipient_count + record->recipients_left_out == 0;
 
-	record->end_us = mg_wall_us();
-	if (!is_none) {
-		settle(*txn, how);
-		record->relay = relay_class(*txn);
-	}
 	mg_evaluation_free(&(*txn)->evaluation);
 	mg_conf_unref(&(*txn)->conf);
 	mg_domains_unref(&(*txn)->domains);
 	*txn = NULL; /* it lies in the record */
-	if (is_none)
+	if (is_none(record))
 		mg_record_free(&record);
 	return record;
 }

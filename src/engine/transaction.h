@@ -8,6 +8,7 @@
 #include "engine/edits.h"
 #include "engine/enforce.h"
 #include "engine/engine.h"
+#include "engine/gate.h"
 
 enum { MG_INSTANCE_TEXT = 64 };
 
@@ -32,9 +33,11 @@ struct mg_txn {
 	struct mg_evaluation *evaluation; /* of the sender; NULL: not checked */
 	struct mg_judgement judgement;    /* what its results ask for; not where the client is exempt */
 	bool is_judged;
-	struct mg_judgement refusal; /* what policy answered to recipients, if it refused them; its text marks them */
-	struct mg_recipient *asked;  /* the recipient policy last asked about, or NULL */
-	unsigned results_fields;     /* Authentication-Results fields so far */
+	struct mg_certificate certificate; /* its texts lie in the record */
+	bool is_spoofed;                   /* who speaks for the client by XCLIENT is not to be believed */
+	struct mg_gate gate;               /* the guards' */
+	struct mg_recipient *asked;        /* the recipient policy last asked about, or NULL */
+	unsigned results_fields;           /* Authentication-Results fields so far */
 	struct mg_edits edits;
 };
 
@@ -48,16 +51,18 @@ void mg_txn_user(struct mg_txn *txn, struct mg_str user, struct mg_str auth_type
 /* The recipient that policy asks about: noted once. */
 void mg_txn_asked(struct mg_txn *txn, struct mg_str address);
 
-/* The recipient as the milter sees it: accepted or refused by Postfix. */
-void mg_txn_rcpt(struct mg_txn *txn, const struct mg_rcpt_facts *facts);
+/* The recipient as the milter sees it: accepted or refused by Postfix. Returns it; NULL: not kept. */
+struct mg_recipient *mg_txn_rcpt(struct mg_txn *txn, const struct mg_rcpt_facts *facts);
 
 void mg_txn_header(struct mg_txn *txn, struct mg_str name, struct mg_str value, struct mg_str own_id);
 
 /* Whether what the checks found may count against this client: not those that logged in, are local or trusted. */
 bool mg_txn_is_exempt(const struct mg_txn *txn);
 
-/* Closes the record and hands it over; NULL when there was no transaction to speak of (no RCPT). The txn is freed. */
-struct mg_record *mg_txn_end(struct mg_txn **txn, enum mg_end how);
+/* Closes the record: its action stands. */
+void mg_txn_settle(struct mg_txn *txn, enum mg_end how);
+/* Hands it over; NULL when there was no transaction to speak of (no RCPT). The txn is freed. */
+struct mg_record *mg_txn_end(struct mg_txn **txn);
 
 /* ---- answer.c ---- */
 
@@ -67,8 +72,14 @@ void mg_txn_judge(struct mg_txn *txn);
 /* The answer at end-of-message, with its header edits. `own_id` is the name our fields carry. */
 void mg_txn_verdict(struct mg_txn *txn, const char *own_id, struct mg_verdict *verdict);
 
-/* The answer to policy about the recipient last asked about. */
+/* What the sender's checks have policy answer about the recipient last asked about. */
 void mg_txn_policy_verdict(struct mg_txn *txn, struct mg_verdict *verdict);
+
+/* What the guards answer about the gate's recipient, or to policy about the message. */
+void mg_txn_gate_verdict(struct mg_txn *txn, struct mg_verdict *verdict);
+
+/* Notes what is only observed: in the record of a message that goes through. */
+void mg_txn_observe(struct mg_txn *txn, const struct mg_judgement *judgement);
 
 /* Before the end: notes and counts the evaluation's results, as far as they stand. */
 void mg_txn_conclude(struct mg_txn *txn, struct mg_counters *counters);

@@ -33,8 +33,7 @@ enum mg_relay_proof mg_relay_judge(const struct mg_domains *domains, const struc
 	enum mg_trusted trusted;
 	enum mg_domain_class class;
 
-	if (facts->is_simulated || domains == NULL ||
-		(class = class_of(domains, facts)) == MG_DOMAIN_OURS ||
+	if (facts->is_simulated || domains == NULL || (class = class_of(domains, facts)) == MG_DOMAIN_OURS ||
 		(trusted = vouched_for(domains, facts)) == MG_TRUST_YES || !mg_domains_is_fresh(domains))
 		return MG_RELAY_LEGITIMATE;
 	if (class == MG_DOMAIN_UNKNOWN || trusted == MG_TRUST_DOUBT || mg_domains_has_mx_backup(domains))

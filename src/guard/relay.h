@@ -16,7 +16,7 @@ struct mg_relay_facts {
 	struct mg_ip client;
 	struct mg_ip speaker; /* who said by XCLIENT that he is `client`; MG_IP_NONE nobody */
 	struct mg_certificate certificate;
-	struct mg_str domain;   /* of the recipient as Postfix resolved it */
+	struct mg_str domain;  /* of the recipient as Postfix resolved it */
 	bool is_known_foreign; /* Postfix itself said so: the tap */
 };
 

@@ -122,9 +122,8 @@ static enum mg_relay_proof find_out(const struct mg_inquiry *inquiry)
 {
 	const struct mg_relay_facts *facts = &inquiry->facts;
 	const struct mg_ip *client = facts->speaker.family == MG_IP_NONE ? &facts->client : &facts->speaker;
-	enum mg_domain_class class = facts->is_known_foreign
-					     ? MG_DOMAIN_FOREIGN
-					     : mg_domains_ask(inquiry->domains, facts->domain, TABLE_MS);
+	enum mg_domain_class class =
+		facts->is_known_foreign ? MG_DOMAIN_FOREIGN : mg_domains_ask(inquiry->domains, facts->domain, TABLE_MS);
 	bool is_sure = true;
 
 	if (class == MG_DOMAIN_UNKNOWN)

@@ -70,6 +70,8 @@ struct mg_recipient {
 	const char *code;  /* basic reply code "554", or "" */
 	const char *dsn;   /* "5.7.1", or "" */
 	const char *reply; /* the refusal's text without its codes, or "" */
+	const char *rule;  /* ours that refused it; NULL: nobody, or Postfix */
+	bool is_limited;   /* the limits have been asked about it */
 	int64_t time_us;   /* wall */
 };
 
