@@ -113,7 +113,7 @@ static int serve(const struct mg_conf *conf, const struct arguments *arguments, 
 	struct mg_identity identity;
 	struct mg_err err = { "" };
 	char binary[PATH_MAX];
-	bool is_upgrade = mg_supervisor_kept(&kept, &options.hot_fd, &options.old_worker, &options.old_channel), is_new;
+	bool is_upgrade = mg_supervisor_kept(&kept, &options.hot_fd, &options.old_worker, &options.old_channel);
 	ssize_t n = readlink("/proc/self/exe", binary, sizeof binary - 1);
 
 	binary[n > 0 ? n : 0] = '\0';
@@ -126,7 +126,7 @@ static int serve(const struct mg_conf *conf, const struct arguments *arguments, 
 		leave_terminal();
 	mg_log_open(arguments->is_foreground, (enum mg_log_level)arguments->level);
 	if (mg_identity_assume(&identity, &err) != MG_OK ||
-		mg_hot_open(&options.hot_fd, &options.hot, &is_new, &err) != MG_OK) {
+		mg_hot_open(&options.hot_fd, conf->state.max_keys, conf->state.snapshot, &options.hot, &err) != MG_OK) {
 		mg_doors_close(&doors);
 		return fail(&err, EX_OSERR);
 	}

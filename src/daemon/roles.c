@@ -12,6 +12,7 @@
 #include "daemon/log_source.h"
 #include "journal/record_pack.h"
 #include "milter/milter.h"
+#include "postfix/wiring.h"
 
 enum { JOURNAL_CLOSE_MS = 5000, JOURNAL_RETRY_S = 10, RECORD_BYTES_MAX = 16 * 1024 * 1024 };
 
@@ -282,6 +283,17 @@ void mg_worker_figures(void *context, struct mg_figures *out)
 	out->policy_connections = w->policy == NULL ? 0 : mg_policy_connections(w->policy);
 }
 
+/* Where the tap or the milter is wired everywhere, they judge relaying better than policy's first look. */
+static void look_at_wiring(struct worker *w, const struct mg_conf *conf, const struct mg_postfix *postfix)
+{
+	struct mg_wiring_doors doors = { conf->milter.listen, conf->policy.listen };
+	struct mg_wiring *wiring = NULL;
+
+	if (mg_wiring_inspect(postfix, &doors, &wiring, NULL) == MG_OK)
+		mg_engine_set_policy_judges_relay(w->engine, !wiring->has_milter && !wiring->has_tap);
+	mg_wiring_free(&wiring);
+}
+
 void mg_worker_postfix_read(void *context, const struct mg_postfix *postfix)
 {
 	struct worker *w = context;
@@ -289,11 +301,21 @@ void mg_worker_postfix_read(void *context, const struct mg_postfix *postfix)
 	const struct mg_domains *domains = NULL;
 	struct mg_err err = { "" };
 
-	if (mg_domains_load(postfix, &conf->relay.trusted, &domains, &err) == MG_OK)
+	if (mg_domains_load(postfix, &conf->relay.trusted, &domains, &err) == MG_OK) {
 		mg_engine_set_domains(w->engine, domains);
-	else
+		mg_domains_unref(&w->domains);
+		w->domains = domains;
+	} else {
 		mg_log(MG_LOG_WARNING, "domains-unknown: %s", err.text);
-	mg_domains_unref(&domains);
+	}
+	look_at_wiring(w, conf, postfix);
 	mg_conf_unref(&conf);
 	w->knows_postfix = true;
+}
+
+bool mg_worker_is_stale(void *context)
+{
+	const struct worker *w = context;
+
+	return w->domains != NULL && !mg_domains_is_fresh(w->domains);
 }

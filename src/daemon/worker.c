@@ -89,7 +89,7 @@ static void on_door_tick(evutil_socket_t fd, short what, void *arg)
 static enum mg_rc serve(struct worker *w, struct mg_err *err)
 {
 	static const struct timeval often = { .tv_usec = SHORT_TICK_MS * 1000 };
-	struct mg_health_options health = { w->conf, w, mg_worker_figures, mg_worker_postfix_read };
+	struct mg_health_options health = { w->conf, w, mg_worker_figures, mg_worker_postfix_read, mg_worker_is_stale };
 	enum mg_rc rc;
 
 	w->doors_due_us = mg_mono_us() + DOORS_WAIT_MS * MG_MS_US;
@@ -243,8 +243,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		mg_engine_pump(w->engine, now_us);
 		mg_engine_sweep(w->engine, now_us);
 	}
-	if (w->phase == PHASE_SERVING)
+	if (w->phase == PHASE_SERVING) {
 		mg_zone_tests_tick(w->zone_tests, w->conf);
+		mg_worker_guards_tick(w->guards, w->jobs);
+	}
 	if (w->phase == PHASE_SERVING && now_us > w->recording_retry_us && !mg_worker_has_journal(w))
 		mg_worker_start_recording(w);
 }
@@ -316,6 +318,9 @@ static enum mg_rc build(struct worker *w, struct mg_err *err)
 		return rc;
 	engine.dns = mg_resolver_source(w->resolver);
 	engine.zones = w->zones;
+	if ((rc = mg_worker_guards_start(w->o.hot, w->conf, engine.dns, &w->guards, err)) != MG_OK)
+		return rc;
+	engine.guards = mg_worker_guards_all(w->guards);
 	return mg_engine_new(&engine, &w->engine, err);
 }
 
@@ -354,6 +359,8 @@ void mg_worker_run(const struct mg_worker_options *options)
 		mg_engine_flush(w.engine);
 	else
 		give_up_roles(&w);
+	if (!w.is_yielding)
+		mg_worker_guards_save(w.guards);
 	/* libmilter's threads may still hold sessions between messages, and other threads use `w`: it must stay whole to
 	 * the very end, so there is no way back to the caller. */
 	_exit(EXIT_SUCCESS);

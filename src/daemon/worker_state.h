@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "control/control.h"
+#include "daemon/guards.h"
 #include "daemon/worker.h"
 #include "daemon/zone_tests.h"
 #include "dns/resolver.h"
@@ -39,6 +40,9 @@ struct worker {
 	struct mg_dnsbl_zones *zones;
 	struct mg_zone_tests *zone_tests;
 	struct event *pump; /* answers came for what policy asked about */
+
+	struct mg_worker_guards *guards;
+	const struct mg_domains *domains; /* the health worker's: as last read */
 
 	struct mg_engine *engine;
 	struct mg_policy *_Atomic policy; /* set once, read by the health worker too */
@@ -71,6 +75,7 @@ bool mg_worker_has_journal(struct worker *w); /* from any thread */
 void mg_worker_stop_reader(struct worker *w);
 void mg_worker_figures(void *context, struct mg_figures *out);                /* from any thread */
 void mg_worker_postfix_read(void *context, const struct mg_postfix *postfix); /* on the health worker */
+bool mg_worker_is_stale(void *context);                                       /* likewise */
 
 /* How the configuration wants DNS asked. Borrows its texts. */
 struct mg_resolver_options mg_worker_resolver_options(const struct mg_conf *conf);

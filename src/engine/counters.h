@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "auth/result.h"
+#include "engine/evidence.h"
 #include "journal/record.h"
 
 enum mg_degraded {            /* why a message passed without the full work */
@@ -28,13 +29,13 @@ struct mg_counters {
 	_Atomic uint64_t by_action[MG_ACTIONS];
 	_Atomic uint64_t degraded[MG_DEGRADED_KINDS];
 	_Atomic uint64_t auth[MG_METHODS][MG_RESULTS]; /* messages by method and its result */
-	_Atomic uint64_t dmarc_rfc7489; /* messages that RFC 7489 would have treated otherwise than RFC 9989 */
-	_Atomic uint64_t arc_overrides; /* DMARC failures that a trusted ARC chain overrode */
-	_Atomic uint64_t relay_proofs;  /* recipients that proved an open relay, refused or not */
-	_Atomic int64_t relay_proof_us; /* wall: the last one; 0 never */
-	_Atomic uint64_t relay_spoofs;  /* sessions whose client was claimed by somebody who may not (XCLIENT) */
-	_Atomic int64_t relay_spoof_us;
-	_Atomic uint64_t limit_hits; /* charges that were over a limit */
+	_Atomic uint64_t dmarc_rfc7489;  /* messages that RFC 7489 would have treated otherwise than RFC 9989 */
+	_Atomic uint64_t arc_overrides;  /* DMARC failures that a trusted ARC chain overrode */
+	struct mg_evidence relay_proofs; /* recipients that proved an open relay, refused or not */
+	struct mg_evidence
+		relay_listed; /* relaying without a login from public networks that the configuration trusts */
+	struct mg_evidence relay_spoofs; /* sessions whose client was claimed by somebody who may not (XCLIENT) */
+	_Atomic uint64_t limit_hits;     /* charges that were over a limit */
 	_Atomic uint64_t milter_sessions, policy_requests, policy_malformed;
 	_Atomic uint64_t worker_starts, worker_crashes;
 	_Atomic int64_t last_crash_us, last_reload_us; /* wall; 0 never */

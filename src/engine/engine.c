@@ -177,8 +177,10 @@ void mg_session_release(struct mg_session *session, bool is_milter)
 struct mg_txn *mg_session_begin(struct mg_session *session)
 {
 	struct mg_engine *engine = session->engine;
-	struct mg_client client = { session->ip, session->port, mg_session_fact(session->name),
-		mg_session_fact(session->server_port) };
+	struct mg_client client = { .ip = session->ip,
+		.port = session->port,
+		.name = mg_session_fact(session->name),
+		.server_port = mg_session_fact(session->server_port) };
 	struct mg_txn *txn;
 
 	pthread_mutex_lock(&engine->lock);

@@ -9,6 +9,8 @@
 #include "guard/limits.h"
 #include "guard/relay.h"
 
+enum { SAY_AGAIN_S = 60 };
+
 static bool is_observing(const struct mg_txn *txn)
 {
 	return txn->conf->mode == MG_MODE_OBSERVE;
@@ -46,16 +48,27 @@ static struct mg_relay_facts relay_facts(const struct mg_session *session, const
 		.is_known_foreign = txn->gate.kind == MG_GATE_TAP };
 }
 
+static void note_relaying(
+	struct mg_session *session, struct mg_txn *txn, struct mg_evidence *evidence, const char *what)
+{
+	char ip[MG_IP_TEXT], speaker[MG_IP_TEXT];
+
+	mg_evidence_add(evidence, "client=%s%s%s, port=%s, sender=<%.80s>, recipient=<%.*s>, %s",
+		mg_ip_text(&txn->record->client_ip, ip, sizeof ip),
+		session->speaker.family == MG_IP_NONE ? "" : " said by ",
+		mg_ip_text(&session->speaker, speaker, sizeof speaker), txn->record->server_port, txn->record->sender,
+		MG_STR_ARGS(mg_str_first(txn->gate.address, 80)), what);
+}
+
 static void note_proof(struct mg_session *session, struct mg_txn *txn, bool is_refused_now)
 {
-	struct mg_counters *counters = session->engine->counters;
-	char ip[MG_IP_TEXT];
+	const char *what = is_refused_now ? "refused" : "not refused: only observed";
+	struct mg_evidence *evidence = &session->engine->counters->relay_proofs;
 
-	atomic_fetch_add(&counters->relay_proofs, 1);
-	atomic_store(&counters->relay_proof_us, mg_wall_us());
-	mg_log(MG_LOG_ERROR, "open-relay: client=%s, sender=<%s>, recipient=<%.*s>, %s",
-		mg_ip_text(&txn->record->client_ip, ip, sizeof ip), txn->record->sender, MG_STR_ARGS(txn->gate.address),
-		is_refused_now ? "refused" : "not refused: only observed");
+	if (mg_wall_us() - evidence->last_us > SAY_AGAIN_S * MG_S_US)
+		mg_log(MG_LOG_ERROR, "open-relay: a stranger's mail to a foreign domain was about to be accepted, %s",
+			what);
+	note_relaying(session, txn, evidence, what);
 }
 
 static void judge_proof(struct mg_session *session, struct mg_txn *txn)
@@ -81,6 +94,8 @@ static enum mg_step step_relay(struct mg_session *session, struct mg_txn *txn)
 		struct mg_relay_facts facts = relay_facts(session, txn);
 
 		proof = mg_relay_judge(txn->domains, &facts);
+		if (proof != MG_RELAY_LEGITIMATE && !mg_domains_is_fresh(txn->domains))
+			proof = MG_RELAY_LEGITIMATE; /* perhaps the recipient has become ours; it is being read again */
 		if (proof == MG_RELAY_MUST_ASK && guards->inquiries != NULL)
 			gate->inquiry =
 				mg_inquiry_begin(guards->inquiries, txn->domains, &facts, mg_session_is_ready, session);
@@ -92,6 +107,8 @@ static enum mg_step step_relay(struct mg_session *session, struct mg_txn *txn)
 	}
 	if (proof == MG_RELAY_PROOF)
 		judge_proof(session, txn);
+	else if (proof == MG_RELAY_LISTED)
+		note_relaying(session, txn, &session->engine->counters->relay_listed, "accepted");
 	gate->place = is_refused(txn) || !gate->is_limited ? MG_GATE_DONE : MG_GATE_LIMITS;
 	return MG_STEP_DONE;
 }

@@ -12,6 +12,7 @@
 #include "engine/enforce.h"
 #include "guard/bill.h"
 #include "guard/guards.h"
+#include "guard/limits.h"
 
 struct mg_session;
 struct mg_txn;

@@ -21,8 +21,11 @@ static bool is_spoofed(const struct mg_session *session)
 	may = trust == NULL || mg_trust_proxy(trust, &session->speaker);
 	pthread_mutex_unlock(&engine->lock);
 	if (!may) {
-		atomic_fetch_add(&engine->counters->relay_spoofs, 1);
-		atomic_store(&engine->counters->relay_spoof_us, mg_wall_us());
+		char speaker[MG_IP_TEXT], client[MG_IP_TEXT];
+
+		mg_evidence_add(&engine->counters->relay_spoofs, "%s said by XCLIENT that it is %s",
+			mg_ip_text(&session->speaker, speaker, sizeof speaker),
+			mg_ip_text(&session->ip, client, sizeof client));
 	}
 	return !may;
 }

@@ -23,6 +23,16 @@ static enum mg_trusted vouched_for(const struct mg_domains *domains, const struc
 	return mg_trust_client(trust, client);
 }
 
+/* Trusted for its address alone, and that is neither this machine's nor of a private network. */
+static bool is_public_guest(const struct mg_domains *domains, const struct mg_relay_facts *facts)
+{
+	const struct mg_trust *trust = mg_domains_trust(domains);
+
+	return !facts->has_login && facts->client.family != MG_IP_NONE && !mg_ip_is_loopback(&facts->client) &&
+	       !mg_ip_is_private(&facts->client) && !mg_trust_is_own(trust, &facts->client) &&
+	       mg_trust_client(trust, &facts->client) == MG_TRUST_YES;
+}
+
 static enum mg_domain_class class_of(const struct mg_domains *domains, const struct mg_relay_facts *facts)
 {
 	return facts->is_known_foreign ? MG_DOMAIN_FOREIGN : mg_domains_class(domains, facts->domain);
@@ -34,8 +44,9 @@ enum mg_relay_proof mg_relay_judge(const struct mg_domains *domains, const struc
 	enum mg_domain_class class;
 
 	if (facts->is_simulated || domains == NULL || (class = class_of(domains, facts)) == MG_DOMAIN_OURS ||
-		(trusted = vouched_for(domains, facts)) == MG_TRUST_YES || !mg_domains_is_fresh(domains))
-		return MG_RELAY_LEGITIMATE;
+		(trusted = vouched_for(domains, facts)) == MG_TRUST_YES)
+		return class == MG_DOMAIN_FOREIGN && is_public_guest(domains, facts) ? MG_RELAY_LISTED
+										     : MG_RELAY_LEGITIMATE;
 	if (class == MG_DOMAIN_UNKNOWN || trusted == MG_TRUST_DOUBT || mg_domains_has_mx_backup(domains))
 		return MG_RELAY_MUST_ASK;
 	return MG_RELAY_PROOF;

@@ -22,6 +22,7 @@ struct mg_relay_facts {
 
 enum mg_relay_proof {
 	MG_RELAY_LEGITIMATE, /* or at least not proof */
+	MG_RELAY_LISTED,     /* legitimate, by nothing but a public address that the configuration trusts */
 	MG_RELAY_PROOF,
 	MG_RELAY_MUST_ASK, /* what a table or DNS says decides: relay_inquiry.h */
 };

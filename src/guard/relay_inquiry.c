@@ -89,7 +89,7 @@ static bool is_this_host(const struct mg_inquiry *inquiry, struct mg_lookup *loo
 
 		*is_sure = *is_sure && answer->status != MG_DNS_TROUBLE;
 		for (size_t j = 0; j < answer->count; j++)
-			if (mg_trust_is_own(mg_domains_trust(inquiry->domains), &answer->record[j].ip))
+			if (mg_trust_is_own(mg_domains_trust(inquiry->domains), &answer->records[j].ip))
 				return true;
 	}
 	return false;
@@ -111,7 +111,7 @@ static bool is_backup(const struct mg_inquiry *inquiry, bool *is_sure)
 	answer = wait_for(lookup, mg_str_z(inquiry->domain), MG_DNS_MX);
 	*is_sure = answer->status != MG_DNS_TROUBLE;
 	for (size_t i = 0; !found && i < answer->count && i < HOSTS_MAX; i++)
-		found = is_this_host(inquiry, lookup, answer->record[i].text, is_sure);
+		found = is_this_host(inquiry, lookup, answer->records[i].text, is_sure);
 	mg_lookup_free(&lookup);
 	return found;
 }

@@ -27,7 +27,7 @@ void mg_inquiries_free(struct mg_inquiries **inquiries);
 struct mg_inquiry *mg_inquiry_begin(struct mg_inquiries *inquiries, const struct mg_domains *domains,
 	const struct mg_relay_facts *facts, void (*ready)(void *context), void *context);
 
-/* False: not yet. *proof_out is LEGITIMATE or PROOF. */
+/* False: not yet. *proof_out is never MUST_ASK. */
 bool mg_inquiry_answer(struct mg_inquiry *inquiry, enum mg_relay_proof *proof_out);
 
 /* When this returns, `ready` is not running and never will. Sets *inquiry to NULL; NULL in it is fine. */

@@ -11,7 +11,7 @@ static const char *const state_names[MG_STATES] = { "ok", "warn", "crit", "unkno
 /* ok < unknown < warn < crit */
 static const int badness[MG_STATES] = { [MG_STATE_UNKNOWN] = 1, [MG_STATE_WARN] = 2, [MG_STATE_CRIT] = 3 };
 
-const char *mg_state_name(enum mg_state state)
+const char *mg_check_state_name(enum mg_check_state state)
 {
 	return state_names[state];
 }
@@ -44,7 +44,7 @@ static void say(struct mg_finding *finding, struct mg_say *place, const char *te
 	}
 }
 
-void mg_finding_is(struct mg_finding *finding, enum mg_state state, const char *template, ...)
+void mg_finding_is(struct mg_finding *finding, enum mg_check_state state, const char *template, ...)
 {
 	va_list args;
 
@@ -141,9 +141,10 @@ json_t *mg_finding_json(const struct mg_finding *finding, const char *id, int64_
 	for (size_t i = 0; i < finding->evidence_count; i++)
 		json_array_append_new(evidence, mg_json_text(mg_str_z(finding->evidence[i])));
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:o, s:s, s:{s:o, s:o, s:o}}", "id", id, "state",
-		mg_state_name(finding->state), "summary", english(&finding->summary), "cause", english(&finding->cause),
-		"fix", english(&finding->fix), "value", finding->has_value ? json_real(finding->value) : json_null(),
-		"unit", finding->unit, "since", (json_int_t)(since_us / MG_S_US), "evidence", evidence, "manual",
+		mg_check_state_name(finding->state), "summary", english(&finding->summary), "cause",
+		english(&finding->cause), "fix", english(&finding->fix), "value",
+		finding->has_value ? json_real(finding->value) : json_null(), "unit", finding->unit, "since",
+		(json_int_t)(since_us / MG_S_US), "evidence", evidence, "manual",
 		finding->manual == NULL ? "" : finding->manual, "say", "summary", mg_say_json(&finding->summary),
 		"cause", mg_say_json(&finding->cause), "fix", mg_say_json(&finding->fix));
 }

@@ -7,14 +7,14 @@
 #include "base/arena.h"
 #include "base/say.h"
 
-enum mg_state { MG_STATE_OK, MG_STATE_WARN, MG_STATE_CRIT, MG_STATE_UNKNOWN, MG_STATE_MUTED, MG_STATES };
-const char *mg_state_name(enum mg_state state); /* "ok", "warn", ... */
+enum mg_check_state { MG_STATE_OK, MG_STATE_WARN, MG_STATE_CRIT, MG_STATE_UNKNOWN, MG_STATE_MUTED, MG_STATES };
+const char *mg_check_state_name(enum mg_check_state state); /* "ok", "warn", ... */
 
 enum { MG_EVIDENCE_MAX = 16, MG_FINDING_ARENA = 64 * 1024 };
 
 struct mg_finding {
 	struct mg_arena arena; /* all text below that is no literal */
-	enum mg_state state;
+	enum mg_check_state state;
 	bool is_inapplicable; /* left out of a general run */
 	struct mg_say summary, cause, fix;
 	const char *manual; /* the command that would show the same, or NULL */
@@ -30,7 +30,7 @@ void mg_finding_fini(struct mg_finding *finding);
 
 /* State and summary; arguments are C strings up to a NULL and are copied. A later call that is no worse than what is
  * there changes nothing, so that a check may report everything it meets and the worst stays. */
-void mg_finding_is(struct mg_finding *finding, enum mg_state state, const char *template, ...)
+void mg_finding_is(struct mg_finding *finding, enum mg_check_state state, const char *template, ...)
 	__attribute__((sentinel));
 /* Cause and remedy of what mg_finding_is() just said. */
 void mg_finding_cause(struct mg_finding *finding, const char *template, ...) __attribute__((sentinel));

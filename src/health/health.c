@@ -74,6 +74,7 @@ static bool has_postfix_changed(const struct mg_health *health, const struct mg_
 
 	return health->must_read || mg_mono_us() - health->read_us > READ_AGAIN_S * MG_S_US ||
 	       (health->postfix == NULL && health->postfix_trouble[0] == '\0') ||
+	       (health->o.is_stale != NULL && health->o.is_stale(health->o.context)) ||
 	       !is_same_time(changed_at(directory, "main.cf"), health->main_cf) ||
 	       !is_same_time(changed_at(directory, "master.cf"), health->master_cf);
 }
@@ -146,7 +147,7 @@ static void run_one(struct mg_health *health, struct result *result, struct mg_c
 	if (finding.summary.template == NULL)
 		mg_finding_is(&finding, MG_STATE_UNKNOWN, "this check said nothing", NULL);
 	if (finding.state == MG_STATE_WARN || finding.state == MG_STATE_CRIT)
-		mg_log(MG_LOG_DEBUG, "check: id=%s, state=%s", result->check->id, mg_state_name(finding.state));
+		mg_log(MG_LOG_DEBUG, "check: id=%s, state=%s", result->check->id, mg_check_state_name(finding.state));
 	if (finding.state != MG_STATE_OK && period_s > TROUBLE_PERIOD_S)
 		period_s = TROUBLE_PERIOD_S; /* so that what was mended is soon seen to be */
 	store(health, result, &finding, period_s, hastened);
@@ -352,7 +353,7 @@ static json_t *to_json(const struct mg_health *health, const struct result *resu
 	return json;
 }
 
-json_t *mg_health_results(struct mg_health *health, enum mg_state *worst_out)
+json_t *mg_health_results(struct mg_health *health, enum mg_check_state *worst_out)
 {
 	json_t *array = json_array();
 
@@ -389,7 +390,7 @@ static bool is_wanted(const struct result *result, const void *what)
 json_t *mg_health_check(struct mg_health *health, const struct mg_check *const *checks, size_t count)
 {
 	struct wanted wanted = { checks, count };
-	enum mg_state worst;
+	enum mg_check_state worst;
 	json_t *array;
 
 	run_some(health, is_wanted, &wanted);

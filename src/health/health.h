@@ -18,6 +18,9 @@ struct mg_health_options {
 	void (*figures)(void *context, struct mg_figures *figures_out);
 	/* Postfix's configuration was read (again). On the worker thread; borrowed for the call. May be NULL. */
 	void (*postfix_read)(void *context, const struct mg_postfix *postfix);
+	/* Whether a file has changed that something was made of when Postfix's configuration was read: then it is read again. On the
+	 * worker thread; may be NULL. */
+	bool (*is_stale)(void *context);
 };
 
 /* Starts the worker thread, unless `is_once`: then only mg_health_check() runs checks. */
@@ -33,7 +36,7 @@ void mg_health_hasten(struct mg_health *health);
 
 /* The last results of all checks as CHECK objects, a new reference: what does not apply is left out, what follows from
  * another finding carries "root". *worst_out: of warn and crit only, else ok. */
-json_t *mg_health_results(struct mg_health *health, enum mg_state *worst_out);
+json_t *mg_health_results(struct mg_health *health, enum mg_check_state *worst_out);
 
 /* Runs these checks now on this thread (all when `count` is 0; then as above), and returns them. Exactly the asked
  * ids, ok included. Blocks up to the sum of their deadlines. */

@@ -45,4 +45,16 @@ MG_MUSTCHECK
 enum mg_rc mg_query_coverage(
 	struct mg_query *query, int64_t since_us, int64_t deadline_us, json_t **out, struct mg_err *err);
 
+/* Clients of private or loopback addresses that bring mail without a login, since `since_us`:
+ * [{"client":IP,"names":N,"messages":N,"relayed":N}...], most names first: how many different HELO names, messages, and messages that
+ * went on to other servers. What sendmail(1) hands in is left out. */
+MG_MUSTCHECK
+enum mg_rc mg_query_gateways(
+	struct mg_query *query, int64_t since_us, int64_t deadline_us, json_t **out, struct mg_err *err);
+
+/* Clients that Postfix refused to relay for, since `since_us`: [{"client":IP,"refused":N}...], most refusals first, at most 16. */
+MG_MUSTCHECK
+enum mg_rc mg_query_relay_attempts(
+	struct mg_query *query, int64_t since_us, int64_t deadline_us, json_t **out, struct mg_err *err);
+
 #endif
