@@ -40,11 +40,13 @@ static enum mg_domain_class class_of(const struct mg_domains *domains, const str
 
 enum mg_relay_proof mg_relay_judge(const struct mg_domains *domains, const struct mg_relay_facts *facts)
 {
+	enum mg_domain_class class = class_of(domains, facts);
 	enum mg_trusted trusted;
-	enum mg_domain_class class;
 
-	if (facts->is_simulated || domains == NULL || (class = class_of(domains, facts)) == MG_DOMAIN_OURS ||
-		(trusted = vouched_for(domains, facts)) == MG_TRUST_YES)
+	if (facts->is_simulated || domains == NULL || class == MG_DOMAIN_OURS)
+		return MG_RELAY_LEGITIMATE;
+	trusted = vouched_for(domains, facts);
+	if (trusted == MG_TRUST_YES)
 		return class == MG_DOMAIN_FOREIGN && is_public_guest(domains, facts) ? MG_RELAY_LISTED
 										     : MG_RELAY_LEGITIMATE;
 	if (class == MG_DOMAIN_UNKNOWN || trusted == MG_TRUST_DOUBT || mg_domains_has_mx_backup(domains))
