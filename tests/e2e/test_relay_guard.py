@@ -97,8 +97,8 @@ def test_observing_only_tells():
 
 
 def test_backup_mx_is_legitimate():
-    zone = {"backup.example": {"MX": ["10 mail.local.example", "20 mx.backup.example"]},
-            "foreign.example": {"MX": ["10 mx.foreign.example"]}, "mx.foreign.example": {"A": ["192.0.2.77"]}}
+    zone = {"backup.example": [{"MX": [10, "mail.local.example"]}, {"MX": [20, "mx.backup.example"]}],
+            "foreign.example": [{"MX": [10, "mx.foreign.example"]}], "mx.foreign.example": [{"A": "192.0.2.77"}]}
     with Lab(main_cf="smtpd_relay_restrictions = permit_mx_backup, check_sender_access static:OK, reject_unauth_destination\n",
              zone=zone) as lab:
         lab.start()
