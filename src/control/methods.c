@@ -1,6 +1,6 @@
 /* What may be asked on the diagnostic socket: one row a method. */
 #include "base/clock.h"
-#include "control/call.h"
+#include "control/limits.h"
 
 #include <string.h>
 
@@ -135,6 +135,9 @@ const struct mg_rpc_method *mg_rpc_method_find(const char *name)
 		{ "trace", false, start_trace },
 		{ "version", false, start_version },
 		{ "reload", true, start_reload },
+		{ "limits.list", false, mg_rpc_limits_list },
+		{ "limits.show", false, mg_rpc_limits_show },
+		{ "limits.reset", true, mg_rpc_limits_reset },
 	};
 
 	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)

@@ -19,6 +19,8 @@ const struct mg_command mg_commands[] = {
 	{ "auth",
 		"[--dns ADDR:PORT] [--ip IP] [--helo NAME] [--from ADDR] [--hostname ID] [--time EPOCH] [--no-message] [FILE|-]",
 		N_("check one message's sender as the milter would"), mg_ctl_auth },
+	{ "limits", "[list|show KEY|reset KEY]", N_("what senders have spent of their limits, and giving it back"),
+		mg_ctl_limits },
 	{ "release", "ID", N_("let a held message go on to delivery"), mg_ctl_release },
 	{ "wire", "[--dry-run|--apply|--undo]", N_("wire mailguard into Postfix, or take it out again"), mg_ctl_wire },
 	{ "reload", "", N_("read the configuration again"), mg_ctl_reload },

@@ -50,6 +50,7 @@ enum mg_rc mg_worker_guards_start(struct mg_hot *hot, const struct mg_conf *conf
 	if ((rc = mg_hot_state(hot, &guards->state, err)) != MG_OK)
 		return rc;
 	guards->seen.state = guards->state;
+	guards->all.state = guards->state;
 	guards->all.seen = &guards->seen;
 	mg_memory_store(guards->state, &guards->memory);
 	guards->all.limits = &guards->memory;

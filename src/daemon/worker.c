@@ -38,6 +38,7 @@ static enum mg_rc open_control(struct worker *w, struct mg_err *err)
 		.jobs = w->jobs,
 		.health = w->health,
 		.counters = &w->o.hot->counters,
+		.guards = mg_worker_guards_all(w->guards),
 		.admins = mg_control_group_id(w->conf->control.admin_group),
 		.context = w,
 		.pin_conf = mg_worker_pin_conf,

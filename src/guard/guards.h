@@ -9,6 +9,7 @@
 #include "guard/seen.h"
 
 struct mg_guards {
+	struct mg_state *state;
 	struct mg_inquiries *inquiries;
 	const struct mg_limit_store *limits;
 	struct mg_seen *seen;
