@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-enum { FACT_MAX = 255 };
+enum { FACT_MAX = 255, FAILURE_AGE_S = 600 };
 
 enum mg_rc mg_engine_new(const struct mg_engine_options *options, struct mg_engine **engine_out, struct mg_err *err)
 {
@@ -369,17 +369,38 @@ void mg_engine_flush(struct mg_engine *engine)
 	end_waiting(engine, is_any, 0);
 }
 
-void mg_engine_log_line(struct mg_engine *engine, const struct mg_log_line *line)
+/* A failed AUTH is told by the log alone; one of long ago (we catch up with the log) no longer counts. */
+static void note_failed_login(struct mg_engine *engine, const struct mg_log_line *line)
+{
+	struct mg_limit_facts facts = { .client = line->client_ip, .user = line->user };
+	const struct mg_conf *conf;
+
+	if (mg_wall_us() - line->time_us > FAILURE_AGE_S * MG_S_US)
+		return;
+	pthread_mutex_lock(&engine->lock);
+	conf = mg_conf_ref(engine->conf);
+	pthread_mutex_unlock(&engine->lock);
+	mg_gate_failure(engine->guards, conf, &facts);
+	mg_conf_unref(&conf);
+}
+
+static void note_goodbye(struct mg_engine *engine, const struct mg_log_line *line)
 {
 	struct mg_session *session = NULL;
 
-	if (line->kind != MG_LINE_DISCONNECT || line->pid == 0)
-		return;
 	pthread_mutex_lock(&engine->lock);
 	HASH_FIND(by_pid, engine->pids, &line->pid, sizeof line->pid, session);
 	if (session != NULL)
 		session->is_parting = true;
 	pthread_mutex_unlock(&engine->lock);
+}
+
+void mg_engine_log_line(struct mg_engine *engine, const struct mg_log_line *line)
+{
+	if (line->kind == MG_LINE_DISCONNECT && line->pid != 0)
+		note_goodbye(engine, line);
+	else if (line->kind == MG_LINE_SASL_FAIL)
+		note_failed_login(engine, line);
 }
 
 void mg_engine_stats(struct mg_engine *engine, struct mg_engine_stats *stats_out)

@@ -67,7 +67,8 @@ void mg_engine_sweep(struct mg_engine *engine, int64_t now_us);
 /* Ends every policy-only transaction now: the record is about to close. */
 void mg_engine_flush(struct mg_engine *engine);
 
-/* A line of the mail log: a disconnect ends the policy-only transaction of that smtpd process, if it stays silent. */
+/* A line of the mail log: a disconnect ends the policy-only transaction of that smtpd process, if it stays silent; a failed AUTH
+ * is a failure of its client. */
 void mg_engine_log_line(struct mg_engine *engine, const struct mg_log_line *line);
 
 /* ---- the milter's door ---- */
