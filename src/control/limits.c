@@ -2,8 +2,12 @@
  * of keys takes its time. */
 #include "control/limits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/say.h"
+
+#include "guard/account.h"
 #include "guard/limits.h"
 #include "guard/memory_store.h"
 
@@ -111,6 +115,57 @@ static json_t *show_items(
 	return array;
 }
 
+/* "user:ann": the login; else empty. */
+static struct mg_str login_of(const char *key)
+{
+	struct mg_str rest = mg_str_z(key);
+
+	return mg_read_token(&rest, MG_STR("user:")) ? rest : MG_STR("");
+}
+
+static json_t *sign_json(const struct mg_account_view *view, enum mg_sign sign)
+{
+	char number[24];
+	struct mg_say say = MG_SAY(mg_sign_sentence(sign), number);
+	struct mg_buf text;
+	json_t *json;
+
+	snprintf(number, sizeof number, "%u", view->number[sign]);
+	mg_buf_init(&text, MG_SAY_TEXT);
+	mg_say_english(&text, &say);
+	json = json_pack("{s:s, s:I, s:s, s:o, s:I, s:I}", "sign", mg_sign_name(sign), "number",
+		(json_int_t)view->number[sign], "text", mg_buf_z(&text), "say", mg_say_json(&say), "since_s",
+		(json_int_t)view->since_s[sign], "expires_s", (json_int_t)view->expires_s[sign]);
+	mg_buf_fini(&text);
+	return json;
+}
+
+static json_t *account_json(const struct mg_account_view *view)
+{
+	json_t *signs = json_array();
+
+	for (int sign = 0; sign < MG_SIGNS; sign++)
+		if (view->is_raised[sign])
+			json_array_append_new(signs, sign_json(view, (enum mg_sign)sign));
+	return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "login", view->login, "action",
+		mg_account_rung_name(view->rung), "score", (int)view->score, "ends_s", (json_int_t)view->ends_s,
+		"messages", (json_int_t)view->messages, "recipients", (json_int_t)view->recipients, "networks",
+		(json_int_t)view->networks, "failures_own", (json_int_t)view->failures_own, "failures_other",
+		(json_int_t)view->failures_other, "signs", signs);
+}
+
+/* {"key":...,"limits":[...]}, and "account" of a login that is known. */
+static json_t *what_is_known(
+	struct mg_call *call, const struct mg_conf *conf, const char *key, struct mg_charge *charge, const size_t *rows)
+{
+	json_t *result = json_pack("{s:s, s:o}", "key", key, "limits", show_items(call, conf, charge, rows));
+	struct mg_account_view view;
+
+	if (mg_account_look(call->options->guards->state, conf, login_of(key), &view))
+		json_object_set_new(result, "account", account_json(&view));
+	return result;
+}
+
 static void work_show(struct mg_call *call)
 {
 	const struct mg_conf *conf = call->options->pin_conf(call->options->context);
@@ -119,7 +174,7 @@ static void work_show(struct mg_call *call)
 	const char *key;
 
 	if (mg_call_text(call, "key", NULL, &key) && (charge = items_of(call, conf, key, rows)) != NULL)
-		call->result = json_pack("{s:s, s:o}", "key", key, "limits", show_items(call, conf, charge, rows));
+		call->result = what_is_known(call, conf, key, charge, rows);
 	free(charge);
 	mg_conf_unref(&conf);
 }
@@ -133,7 +188,8 @@ static void work_reset(struct mg_call *call)
 	const char *key;
 
 	if (mg_call_text(call, "key", NULL, &key) && (charge = items_of(call, conf, key, rows)) != NULL) {
-		call->result = json_pack("{s:s, s:o}", "key", key, "limits", show_items(call, conf, charge, rows));
+		call->result = what_is_known(call, conf, key, charge, rows);
+		mg_account_pardon(call->options->guards->state, login_of(key));
 		for (size_t i = 0; i < charge->count; i++)
 			store->reset(store->context, &charge->item[i]);
 	}

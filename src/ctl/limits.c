@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/i18n.h"
+#include "base/say.h"
 #include "ctl/ctl.h"
 
 static void print_wait(const json_t *limit)
@@ -37,6 +38,51 @@ static void print_limit(const struct mg_ctl *ctl, const json_t *limit)
 	print_wait(limit);
 }
 
+static void print_sign(const struct mg_ctl *ctl, const json_t *sign)
+{
+	char since[32], left[32];
+	struct mg_buf text;
+
+	mg_buf_init(&text, MG_SAY_TEXT);
+	mg_say_local_json(&text, json_object_get(sign, "say"));
+	mg_ctl_print(ctl, MG_INK_WARN, 0, "  - ");
+	mg_ctl_print(ctl, MG_INK_PLAIN, 0, mg_buf_z(&text));
+	printf(_(" (%s ago; forgotten in %s)\n"), mg_ctl_duration(since, sizeof since, mg_ctl_number(sign, "since_s")),
+		mg_ctl_duration(left, sizeof left, mg_ctl_number(sign, "expires_s")));
+	mg_buf_fini(&text);
+}
+
+/* What speaks against the account, what is done about it, and what mends it. */
+static void print_account(const struct mg_ctl *ctl, const json_t *account)
+{
+	struct mg_str action = mg_str_z(mg_ctl_text(account, "action"));
+	const char *login = mg_ctl_text(account, "login");
+	json_t *sign;
+	char left[32];
+	size_t i;
+
+	mg_ctl_print(ctl, MG_INK_STRONG, 0, login);
+	printf(_(": %lld messages to %lld recipients from %lld networks in the last hour\n"),
+		(long long)mg_ctl_number(account, "messages"), (long long)mg_ctl_number(account, "recipients"),
+		(long long)mg_ctl_number(account, "networks"));
+	json_array_foreach(json_object_get(account, "signs"), i, sign) print_sign(ctl, sign);
+	if (mg_ctl_number(account, "failures_own") > 0)
+		printf(_("  %lld failed logins from its own networks: most likely an old password on some device\n"),
+			(long long)mg_ctl_number(account, "failures_own"));
+	if (mg_str_eq(action, MG_STR("fine"))) {
+		puts(_("  nothing is done about it"));
+		return;
+	}
+	mg_ctl_duration(left, sizeof left, mg_ctl_number(account, "ends_s"));
+	if (mg_str_eq(action, MG_STR("notify")))
+		printf(_("  you are told, and nothing else is done; ends in %s\n"), left);
+	else if (mg_str_eq(action, MG_STR("hold")))
+		printf(_("  its mail is held; ends in %s\n"), left);
+	else
+		printf(_("  its mail is not taken for now; ends in %s\n"), left);
+	printf(_("  change its password if it was not the owner; then: mailguardctl limits reset user:%s\n"), login);
+}
+
 static int print_limits(const struct mg_ctl *ctl, json_t *result, int status, const char *nothing)
 {
 	json_t *limit;
@@ -47,7 +93,9 @@ static int print_limits(const struct mg_ctl *ctl, json_t *result, int status, co
 		return status;
 	}
 	json_array_foreach(json_object_get(result, "limits"), i, limit) print_limit(ctl, limit);
-	if (i == 0)
+	if (json_object_get(result, "account") != NULL)
+		print_account(ctl, json_object_get(result, "account"));
+	else if (i == 0)
 		puts(nothing);
 	json_decref(result);
 	return status;

@@ -35,6 +35,7 @@ struct mg_counters {
 	struct mg_evidence
 		relay_listed; /* relaying without a login from public networks that the configuration trusts */
 	struct mg_evidence relay_spoofs; /* sessions whose client was claimed by somebody who may not (XCLIENT) */
+	struct mg_evidence accounts;     /* mail of accounts that look compromised, refused or held */
 	_Atomic uint64_t limit_hits;     /* charges that were over a limit */
 	_Atomic uint64_t milter_sessions, policy_requests, policy_malformed;
 	_Atomic uint64_t worker_starts, worker_crashes;

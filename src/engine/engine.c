@@ -1,6 +1,7 @@
 /* The table of sessions and the ways in and out of it. A session lives while a milter holds it or a policy transaction
  * waits in it. */
 #include "engine/internal.h"
+#include "guard/account.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -381,6 +382,8 @@ static void note_failed_login(struct mg_engine *engine, const struct mg_log_line
 	conf = mg_conf_ref(engine->conf);
 	pthread_mutex_unlock(&engine->lock);
 	mg_gate_failure(engine->guards, conf, &facts);
+	if (engine->guards != NULL && engine->guards->state != NULL && line->user.n > 0)
+		mg_account_failure(engine->guards->state, line->user, &line->client_ip);
 	mg_conf_unref(&conf);
 }
 

@@ -1,6 +1,6 @@
 /* gate.h - what the guards say to one recipient, or to a whole message at its end: a machine that is stepped.
  *
- * The relay guard first, then the limits, so that what is refused is not charged. Where a guard has to wait (a table, DNS, a shared
+ * The relay guard first, then what the login's account is known for, then the limits, so that what is refused is not charged. Where a guard has to wait (a table, DNS, a shared
  * store) step says so, and the session becomes ready when it may be stepped again. In mode "observe", and for guards that only
  * observe, what would have been done goes into the record alone.
  *
@@ -23,7 +23,7 @@ enum mg_gate_kind {
 	MG_GATE_DATA,      /* end-of-message */
 };
 
-enum mg_gate_place { MG_GATE_SHUT, MG_GATE_RELAY, MG_GATE_LIMITS, MG_GATE_DONE };
+enum mg_gate_place { MG_GATE_SHUT, MG_GATE_RELAY, MG_GATE_ACCOUNT, MG_GATE_LIMITS, MG_GATE_DONE };
 
 struct mg_gate { /* of one transaction; zeroed: shut */
 	enum mg_gate_kind kind;
@@ -36,7 +36,7 @@ struct mg_gate { /* of one transaction; zeroed: shut */
 	size_t row[MG_CHARGE_ITEMS], recipient_items;
 	bool has_asked_store;
 	struct mg_bill bill;
-	bool is_message_charged;
+	bool is_message_charged, is_login_noted;
 	struct mg_judgement judgement; /* of the last time: ACCEPT, or what is to be answered */
 	struct mg_judgement hold;      /* the message is to be held: its action is QUARANTINE then */
 };
