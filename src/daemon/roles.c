@@ -260,6 +260,7 @@ void mg_worker_figures(void *context, struct mg_figures *out)
 	struct mg_milter_stats milter;
 
 	*out = (struct mg_figures){ .counters = &w->o.hot->counters,
+		.guards = mg_worker_guards_all(w->guards),
 		.worker_started_us = w->started_us,
 		.loop_lag_us = w->loop_lag_us,
 		.rss_bytes = rss_bytes() };

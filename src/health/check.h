@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "dns/resolver.h"
 #include "engine/counters.h"
+#include "guard/guards.h"
 #include "health/finding.h"
 #include "journal/journal.h"
 #include "journal/query.h"
@@ -26,6 +27,7 @@ struct mg_figures {
 	struct mg_log_reader_stats log;
 	unsigned milter_sessions, milter_capped, policy_connections;
 	struct mg_counters *counters;
+	const struct mg_guards *guards;
 	struct mg_resolver_stats dns;
 	struct {
 		char shown[MG_DNSBL_SHOWN]; /* its name without a key */
@@ -65,8 +67,8 @@ const struct mg_check *mg_check_find(const char *id); /* NULL: no such id */
 void mg_check_threshold(const struct mg_conf *conf, const char *id, double *warn, double *crit);
 
 /* The families, one file each. */
-extern const struct mg_check mg_checks_relaying[];
-extern const size_t mg_checks_relaying_count;
+extern const struct mg_check mg_checks_account[], mg_checks_relaying[];
+extern const size_t mg_checks_account_count, mg_checks_relaying_count;
 extern const struct mg_check mg_checks_wiring[], mg_checks_journal[], mg_checks_log[], mg_checks_self[];
 extern const size_t mg_checks_wiring_count, mg_checks_journal_count, mg_checks_log_count, mg_checks_self_count;
 

@@ -280,6 +280,12 @@ static void add_recipients(struct mg_store *store, const struct mg_record *recor
 	}
 }
 
+/* What we had put on hold is held, whatever words the log has for it: policy's "hold" comes before there is a queue id. */
+static unsigned life_of(const struct mg_record *record)
+{
+	return record->action == MG_ACTION_QUARANTINE ? MG_LIFE_HELD : 0;
+}
+
 void mg_store_record(struct mg_store *store, struct mg_record *record)
 {
 	struct mg_head head = { 0 };
@@ -293,15 +299,17 @@ void mg_store_record(struct mg_store *store, struct mg_record *record)
 	if (mg_join_find_log_row(store, record, &head)) {
 		outcomes = mg_recipient_read_all(store, &head, &arena);
 		mg_recipient_drop_all(store, &head);
+		if (!(head.life & (MG_LIFE_QUEUED | MG_LIFE_CLOSED)))
+			head.life |= life_of(record);
 		mg_store_overlay(store, record, &head);
 		add_recipients(store, record, &head);
 		mg_join_take_over(store, &head, outcomes);
 		mg_refusal_claim(store, &head);
 		mg_head_save(store, &head);
 	} else {
-		head = (struct mg_head){
-			.life = MG_LIFE_DOOR, .is_shown = true, .recipient_count = (unsigned)record->recipient_count
-		};
+		head = (struct mg_head){ .life = MG_LIFE_DOOR | life_of(record),
+			.is_shown = true,
+			.recipient_count = (unsigned)record->recipient_count };
 		mg_store_insert(store, record, (struct mg_str){ 0 }, &head);
 		head.recipient_count = 0;
 		add_recipients(store, record, &head);
