@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "guard/account.h"
 #include "guard/memory_store.h"
+#include "journal/query.h"
 
-enum { SNAPSHOT_S = 10 };
+enum { SNAPSHOT_S = 10, RECORD_S = 60, RECORD_MS = 3000 };
 
 struct mg_worker_guards {
 	struct mg_guards all;
@@ -17,7 +19,7 @@ struct mg_worker_guards {
 
 	pthread_mutex_t saving; /* one snapshot at a time; the path */
 	char *snapshot;         /* "" none */
-	int64_t due_us;
+	int64_t snapshot_due_us, record_due_us;
 	bool is_failing; /* said once */
 };
 
@@ -45,7 +47,8 @@ enum mg_rc mg_worker_guards_start(struct mg_hot *hot, const struct mg_conf *conf
 	}
 	*guards_out = guards; /* as long as the process lives */
 	pthread_mutex_init(&guards->saving, NULL);
-	guards->due_us = mg_mono_us() + SNAPSHOT_S * MG_S_US;
+	guards->snapshot_due_us = mg_mono_us() + SNAPSHOT_S * MG_S_US;
+	guards->record_due_us = mg_mono_us() + RECORD_S * MG_S_US;
 	set_snapshot(guards, conf->state.snapshot);
 	if ((rc = mg_hot_state(hot, &guards->state, err)) != MG_OK)
 		return rc;
@@ -81,29 +84,68 @@ void mg_worker_guards_save(struct mg_worker_guards *guards)
 	pthread_mutex_unlock(&guards->saving);
 }
 
-struct save_job {
+/* ---- what is done now and then, beside the loop ---- */
+
+struct chore {
 	struct mg_job job; /* first */
 	struct mg_worker_guards *guards;
+	const struct mg_conf *conf;
 };
 
 static void save(struct mg_job *job)
 {
-	mg_worker_guards_save(((struct save_job *)job)->guards);
+	mg_worker_guards_save(((struct chore *)job)->guards);
 }
 
-static void saved(struct mg_job *job)
+static void take_outcomes(void *context, const struct mg_login_outcomes *outcomes)
 {
+	struct mg_account_outcomes told = { outcomes->recipients, outcomes->undelivered, outcomes->invalid };
+
+	mg_account_outcomes(context, outcomes->login, &told);
+}
+
+static void ask_record(struct mg_job *job)
+{
+	const struct chore *chore = (struct chore *)job;
+	struct mg_query *query = NULL;
+
+	if (chore->conf->abuse.action == MG_ABUSE_OFF ||
+		mg_query_open(chore->conf->journal.path, &query, NULL) != MG_OK)
+		return;
+	if (mg_query_logins(query, mg_wall_us() - MG_DAY_US, mg_mono_us() + RECORD_MS * MG_MS_US, take_outcomes,
+		    chore->guards->state, NULL) != MG_OK)
+		mg_log(MG_LOG_INFO, "accounts: the record did not answer in time");
+	mg_query_close(&query);
+}
+
+static void done(struct mg_job *job)
+{
+	mg_conf_unref(&((struct chore *)job)->conf);
 	free(job);
 }
 
-void mg_worker_guards_tick(struct mg_worker_guards *guards, struct mg_jobs *jobs)
+static void begin(struct mg_worker_guards *guards, const struct mg_conf *conf, struct mg_jobs *jobs,
+	void (*work)(struct mg_job *))
 {
-	struct save_job *job;
+	struct chore *chore = calloc(1, sizeof *chore);
 
-	if (mg_mono_us() < guards->due_us || jobs == NULL || (job = calloc(1, sizeof *job)) == NULL)
+	if (chore == NULL)
 		return;
-	guards->due_us = mg_mono_us() + SNAPSHOT_S * MG_S_US;
-	*job = (struct save_job){ .job = { save, saved, NULL }, .guards = guards };
-	if (!mg_jobs_add(jobs, &job->job))
-		free(job);
+	*chore = (struct chore){ .job = { work, done, NULL }, .guards = guards, .conf = mg_conf_ref(conf) };
+	if (!mg_jobs_add(jobs, &chore->job))
+		done(&chore->job);
+}
+
+void mg_worker_guards_tick(struct mg_worker_guards *guards, const struct mg_conf *conf, struct mg_jobs *jobs)
+{
+	int64_t now_us = mg_mono_us();
+
+	if (now_us >= guards->snapshot_due_us) {
+		guards->snapshot_due_us = now_us + SNAPSHOT_S * MG_S_US;
+		begin(guards, conf, jobs, save);
+	}
+	if (now_us >= guards->record_due_us) {
+		guards->record_due_us = now_us + RECORD_S * MG_S_US;
+		begin(guards, conf, jobs, ask_record);
+	}
 }

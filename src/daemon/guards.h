@@ -22,8 +22,8 @@ const struct mg_guards *mg_worker_guards_all(const struct mg_worker_guards *guar
 /* A reload: another store of the limits, where it is another. */
 void mg_worker_guards_set_conf(struct mg_worker_guards *guards, const struct mg_conf *conf);
 
-/* Once a second: has the snapshot written where it is due. */
-void mg_worker_guards_tick(struct mg_worker_guards *guards, struct mg_jobs *jobs);
+/* Once a second: has the snapshot written, and the record asked what became of the mail of logins, where that is due. */
+void mg_worker_guards_tick(struct mg_worker_guards *guards, const struct mg_conf *conf, struct mg_jobs *jobs);
 
 /* The last snapshot of this worker, now. */
 void mg_worker_guards_save(struct mg_worker_guards *guards);

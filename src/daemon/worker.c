@@ -246,7 +246,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 	if (w->phase == PHASE_SERVING) {
 		mg_zone_tests_tick(w->zone_tests, w->conf);
-		mg_worker_guards_tick(w->guards, w->jobs);
+		mg_worker_guards_tick(w->guards, w->conf, w->jobs);
 	}
 	if (w->phase == PHASE_SERVING && now_us > w->recording_retry_us && !mg_worker_has_journal(w))
 		mg_worker_start_recording(w);

@@ -57,4 +57,13 @@ MG_MUSTCHECK
 enum mg_rc mg_query_relay_attempts(
 	struct mg_query *query, int64_t since_us, int64_t deadline_us, json_t **out, struct mg_err *err);
 
+/* What became of the recipients of each login since `since_us`; `see` is called for every login, which a pseudonymous record veils. */
+struct mg_login_outcomes {
+	struct mg_str login; /* borrowed for the call */
+	uint32_t recipients, undelivered, invalid;
+};
+MG_MUSTCHECK
+enum mg_rc mg_query_logins(struct mg_query *query, int64_t since_us, int64_t deadline_us,
+	void (*see)(void *context, const struct mg_login_outcomes *outcomes), void *context, struct mg_err *err);
+
 #endif
