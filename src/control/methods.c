@@ -1,5 +1,6 @@
 /* What may be asked on the diagnostic socket: one row a method. */
 #include "base/clock.h"
+#include "control/bans.h"
 #include "control/limits.h"
 
 #include <string.h>
@@ -135,6 +136,9 @@ const struct mg_rpc_method *mg_rpc_method_find(const char *name)
 		{ "trace", false, start_trace },
 		{ "version", false, start_version },
 		{ "reload", true, start_reload },
+		{ "ban.list", false, mg_rpc_ban_list },
+		{ "ban.add", true, mg_rpc_ban_add },
+		{ "ban.remove", true, mg_rpc_ban_remove },
 		{ "limits.list", false, mg_rpc_limits_list },
 		{ "limits.show", false, mg_rpc_limits_show },
 		{ "limits.reset", true, mg_rpc_limits_reset },

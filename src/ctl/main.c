@@ -21,6 +21,8 @@ const struct mg_command mg_commands[] = {
 		N_("check one message's sender as the milter would"), mg_ctl_auth },
 	{ "limits", "[list|show KEY|reset KEY]", N_("what senders have spent of their limits, and giving it back"),
 		mg_ctl_limits },
+	{ "ban", "[list|add WHAT [--for D] [--reason TEXT]|remove WHAT]", N_("who is shut out, and letting them in again"),
+		mg_ctl_ban },
 	{ "release", "ID", N_("let a held message go on to delivery"), mg_ctl_release },
 	{ "wire", "[--dry-run|--apply|--undo]", N_("wire mailguard into Postfix, or take it out again"), mg_ctl_wire },
 	{ "reload", "", N_("read the configuration again"), mg_ctl_reload },

@@ -291,7 +291,7 @@ static void look_at_wiring(struct worker *w, const struct mg_conf *conf, const s
 	struct mg_wiring *wiring = NULL;
 
 	if (mg_wiring_inspect(postfix, &doors, &wiring, NULL) == MG_OK)
-		mg_engine_set_policy_judges_relay(w->engine, !wiring->has_milter && !wiring->has_tap);
+		mg_engine_set_wiring(w->engine, wiring->has_milter, wiring->has_tap);
 	mg_wiring_free(&wiring);
 }
 

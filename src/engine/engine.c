@@ -22,7 +22,6 @@ enum mg_rc mg_engine_new(const struct mg_engine_options *options, struct mg_engi
 	engine->dns = options->dns;
 	engine->zones = options->zones;
 	engine->guards = options->guards;
-	engine->policy_judges_relay = true;
 	engine->wake = options->wake;
 	engine->put = options->put;
 	engine->context = options->context;
@@ -53,9 +52,10 @@ void mg_engine_set_domains(struct mg_engine *engine, const struct mg_domains *do
 	mg_domains_unref(&before);
 }
 
-void mg_engine_set_policy_judges_relay(struct mg_engine *engine, bool judges)
+void mg_engine_set_wiring(struct mg_engine *engine, bool has_milter, bool has_tap)
 {
-	engine->policy_judges_relay = judges;
+	engine->has_milter = has_milter;
+	engine->has_tap = has_tap;
 }
 
 void mg_session_key(char key[MG_SESSION_KEY], const struct mg_client *client)

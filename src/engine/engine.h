@@ -51,8 +51,9 @@ void mg_engine_free(struct mg_engine **engine);
 /* Later transactions use these; open ones keep what they pinned. */
 void mg_engine_set_conf(struct mg_engine *engine, const struct mg_conf *conf);
 void mg_engine_set_domains(struct mg_engine *engine, const struct mg_domains *domains);
-/* Whether policy's first look at a recipient has to judge relaying: no better place (the tap, the milter) is wired everywhere. */
-void mg_engine_set_policy_judges_relay(struct mg_engine *engine, bool judges);
+/* What is wired at every smtpd: then policy's first look at a recipient leaves relaying to the tap or the milter, which know better, and
+ * greylisting to the milter, which has seen the message. */
+void mg_engine_set_wiring(struct mg_engine *engine, bool has_milter, bool has_tap);
 
 struct mg_engine_stats {
 	size_t sessions;        /* known now, of either door */

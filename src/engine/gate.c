@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "engine/internal.h"
 #include "guard/account.h"
+#include "guard/ban.h"
+#include "guard/greylist.h"
 #include "guard/key.h"
 #include "guard/limits.h"
 #include "guard/relay.h"
@@ -36,6 +38,45 @@ static void found(struct mg_txn *txn, const struct mg_judgement *judgement, bool
 static bool is_refused(const struct mg_txn *txn)
 {
 	return txn->gate.judgement.action != MG_ACTION_ACCEPT;
+}
+
+static void say_span(char *place, size_t size, uint64_t seconds)
+{
+	if (seconds >= 2 * 86400)
+		snprintf(place, size, "%llu days", (unsigned long long)(seconds + 86399) / 86400);
+	else if (seconds >= 2 * 3600)
+		snprintf(place, size, "%llu hours", (unsigned long long)(seconds + 3599) / 3600);
+	else if (seconds >= 120)
+		snprintf(place, size, "%llu minutes", (unsigned long long)(seconds + 59) / 60);
+	else
+		snprintf(place, size, "%llu seconds", (unsigned long long)seconds);
+}
+
+/* ---- bans ---- */
+
+static void step_bans(struct mg_session *session, struct mg_txn *txn)
+{
+	struct mg_state *state = session->engine->guards->state;
+	struct mg_ban_facts facts = { txn->record->client_ip, mg_str_z(txn->record->user),
+		mg_str_z(txn->record->sender) };
+	struct mg_judgement judgement = { MG_ACTION_REJECT, "550", "5.7.1", "", "" };
+	char text[300], rule[24];
+	struct mg_ban ban;
+
+	txn->gate.place = MG_GATE_RELAY;
+	if (state == NULL || txn->is_simulated || txn->gate.kind == MG_GATE_TAP || !mg_ban_find(state, &facts, &ban))
+		return;
+	snprintf(text, sizeof text, "Mail of this %s is not accepted here%s%s", mg_ban_kind_name(ban.kind),
+		ban.reason[0] == '\0' ? "" : ": ", ban.reason);
+	snprintf(rule, sizeof rule, "ban:%s", mg_ban_kind_name(ban.kind));
+	for (char *p = text; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~' || *p == '%')
+			*p = '?';
+	judgement.text = mg_record_text(txn->record, mg_str_z(text));
+	judgement.rule = mg_record_text(txn->record, mg_str_z(rule));
+	found(txn, &judgement, false);
+	if (is_refused(txn))
+		txn->gate.place = MG_GATE_DONE;
 }
 
 /* ---- relaying ---- */
@@ -112,7 +153,51 @@ static enum mg_step step_relay(struct mg_session *session, struct mg_txn *txn)
 		judge_proof(session, txn);
 	else if (proof == MG_RELAY_LISTED)
 		note_relaying(session, txn, &session->engine->counters->relay_listed, "accepted");
-	gate->place = is_refused(txn) || !gate->is_limited ? MG_GATE_DONE : MG_GATE_ACCOUNT;
+	gate->place = is_refused(txn) || !gate->is_limited ? MG_GATE_DONE : MG_GATE_GREYLIST;
+	return MG_STEP_DONE;
+}
+
+/* ---- greylisting ---- */
+
+/* Some method says that the message is its sender's: there is nothing to wait for. */
+static bool is_vouched_for(const struct mg_evaluation *evaluation)
+{
+	struct mg_auth_result result = mg_evaluation_result(evaluation);
+
+	return result.spf == MG_RESULT_PASS || result.dkim == MG_RESULT_PASS || result.dmarc == MG_RESULT_PASS;
+}
+
+static void judge_unknown(struct mg_session *session, struct mg_txn *txn)
+{
+	const struct mg_guards *guards = session->engine->guards;
+	struct mg_judgement judgement = { MG_ACTION_TEMPFAIL, "451", "4.7.1", "", "greylist" };
+	int64_t wait_s = mg_greylist_ask(guards->state, guards->seen, &txn->record->client_ip,
+		mg_str_z(txn->record->sender), (int64_t)txn->conf->greylist.delay_s);
+	char text[120], wait[40];
+
+	if (wait_s == 0)
+		return;
+	say_span(wait, sizeof wait, (uint64_t)wait_s);
+	snprintf(text, sizeof text, "We do not know you yet (greylisting), please try again in %s", wait);
+	judgement.text = mg_record_text(txn->record, mg_str_z(text));
+	found(txn, &judgement, false);
+}
+
+static enum mg_step step_greylist(struct mg_session *session, struct mg_txn *txn)
+{
+	struct mg_gate *gate = &txn->gate;
+	const struct mg_guards *guards = session->engine->guards;
+
+	if (txn->conf->greylist.enabled && gate->is_greylisted && guards->state != NULL && guards->seen != NULL &&
+		!mg_txn_is_exempt(txn) && !txn->is_simulated) {
+		if (txn->evaluation != NULL && mg_evaluation_step(txn->evaluation) == MG_STEP_WAIT)
+			return MG_STEP_WAIT;
+		if (txn->evaluation != NULL && is_vouched_for(txn->evaluation))
+			mg_greylist_know(guards->seen, &txn->record->client_ip);
+		else
+			judge_unknown(session, txn);
+	}
+	gate->place = is_refused(txn) ? MG_GATE_DONE : gate->kind == MG_GATE_DATA ? MG_GATE_LIMITS : MG_GATE_ACCOUNT;
 	return MG_STEP_DONE;
 }
 
@@ -268,18 +353,6 @@ static const char *unit_of(enum mg_limit_count count)
 	return units[count];
 }
 
-static void say_span(char *place, size_t size, uint64_t seconds)
-{
-	if (seconds >= 2 * 86400)
-		snprintf(place, size, "%llu days", (unsigned long long)(seconds + 86399) / 86400);
-	else if (seconds >= 2 * 3600)
-		snprintf(place, size, "%llu hours", (unsigned long long)(seconds + 3599) / 3600);
-	else if (seconds >= 120)
-		snprintf(place, size, "%llu minutes", (unsigned long long)(seconds + 59) / 60);
-	else
-		snprintf(place, size, "%llu seconds", (unsigned long long)seconds);
-}
-
 static struct mg_judgement over_limit(struct mg_txn *txn, const struct mg_charge_item *item, size_t row)
 {
 	const struct mg_limit_row *limit = &txn->conf->rate.limits[row];
@@ -382,10 +455,11 @@ void mg_gate_open(struct mg_session *session, struct mg_txn *txn, const struct m
 	gate->domain = mg_str_z(mg_record_text(txn->record, about->domain));
 	gate->is_relay_watched = about->is_relay_watched;
 	gate->is_limited = about->is_limited;
+	gate->is_greylisted = about->is_greylisted;
 	gate->judgement = (struct mg_judgement){ .action = MG_ACTION_ACCEPT };
 	gate->place = session->engine->guards == NULL ? MG_GATE_DONE
-		      : about->kind == MG_GATE_DATA   ? MG_GATE_LIMITS
-						      : MG_GATE_RELAY;
+		      : about->kind == MG_GATE_DATA   ? MG_GATE_GREYLIST
+						      : MG_GATE_BANS;
 }
 
 enum mg_step mg_gate_step(struct mg_session *session, struct mg_txn *txn)
@@ -394,6 +468,13 @@ enum mg_step mg_gate_step(struct mg_session *session, struct mg_txn *txn)
 		enum mg_step step;
 
 		switch (txn->gate.place) {
+		case MG_GATE_BANS:
+			step_bans(session, txn);
+			step = MG_STEP_DONE;
+			break;
+		case MG_GATE_GREYLIST:
+			step = step_greylist(session, txn);
+			break;
 		case MG_GATE_RELAY:
 			step = step_relay(session, txn);
 			break;

@@ -1,6 +1,7 @@
 /* gate.h - what the guards say to one recipient, or to a whole message at its end: a machine that is stepped.
  *
- * The relay guard first, then what the login's account is known for, then the limits, so that what is refused is not charged. Where a guard has to wait (a table, DNS, a shared
+ * Bans first, then the relay guard, the greylist, what the login's account is known for, and the limits last, so that what is refused is
+ * not charged. Where a guard has to wait (a table, DNS, a shared
  * store) step says so, and the session becomes ready when it may be stepped again. In mode "observe", and for guards that only
  * observe, what would have been done goes into the record alone.
  *
@@ -23,14 +24,22 @@ enum mg_gate_kind {
 	MG_GATE_DATA,      /* end-of-message */
 };
 
-enum mg_gate_place { MG_GATE_SHUT, MG_GATE_RELAY, MG_GATE_ACCOUNT, MG_GATE_LIMITS, MG_GATE_DONE };
+enum mg_gate_place {
+	MG_GATE_SHUT,
+	MG_GATE_BANS,
+	MG_GATE_RELAY,
+	MG_GATE_GREYLIST,
+	MG_GATE_ACCOUNT,
+	MG_GATE_LIMITS,
+	MG_GATE_DONE
+};
 
 struct mg_gate { /* of one transaction; zeroed: shut */
 	enum mg_gate_kind kind;
 	enum mg_gate_place place;
 	struct mg_recipient *recipient; /* NULL: the message, or one that is not kept */
 	struct mg_str address, domain;  /* the recipient's, in the record's arena */
-	bool is_relay_watched, is_limited;
+	bool is_relay_watched, is_limited, is_greylisted;
 	struct mg_inquiry *inquiry;
 	struct mg_charge *charge; /* made once a transaction */
 	size_t row[MG_CHARGE_ITEMS], recipient_items;
@@ -49,6 +58,7 @@ struct mg_gate_case {
 	struct mg_str domain;           /* of the address that Postfix resolved it to */
 	bool is_relay_watched;          /* this door can judge relaying here */
 	bool is_limited;                /* the limits have not been asked about it before */
+	bool is_greylisted;             /* unknown senders are to be asked here to come back */
 };
 void mg_gate_open(struct mg_session *session, struct mg_txn *txn, const struct mg_gate_case *about);
 

@@ -61,7 +61,7 @@ struct mg_engine {
 	const struct mg_lookup_source *dns; /* NULL: senders are not checked */
 	struct mg_dnsbl_zones *zones;
 	const struct mg_guards *guards;
-	_Atomic bool policy_judges_relay;
+	_Atomic bool has_milter, has_tap; /* wired at every smtpd */
 	void (*wake)(void *);
 	bool (*put)(void *, struct mg_record *);
 	void *context;

@@ -117,7 +117,8 @@ static void open_gate(struct mg_session *session, struct mg_txn *txn, const stru
 		about.is_relay_watched = is_exact;
 	} else if (request->stage == MG_POLICY_RCPT && txn == session->waiting) {
 		about.kind = MG_GATE_RECIPIENT;
-		about.is_relay_watched = is_exact && session->engine->policy_judges_relay;
+		about.is_relay_watched = is_exact && !session->engine->has_tap && !session->engine->has_milter;
+		about.is_greylisted = !session->engine->has_milter;
 		about.is_limited = txn->asked == NULL || !txn->asked->is_limited;
 	} else if (request->stage == MG_POLICY_END && txn == session->waiting && session->milters == 0) {
 		about.kind = MG_GATE_DATA;

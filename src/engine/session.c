@@ -317,7 +317,8 @@ static void guard_message(struct mg_session *session)
 
 	if (txn->conf->mode == MG_MODE_ENFORCE && mg_gravity(txn->judgement.action) > mg_gravity(MG_ACTION_QUARANTINE))
 		return;
-	mg_gate_open(session, txn, &(struct mg_gate_case){ .kind = MG_GATE_DATA, .is_limited = true });
+	mg_gate_open(session, txn,
+		&(struct mg_gate_case){ .kind = MG_GATE_DATA, .is_limited = true, .is_greylisted = true });
 	pass_gate(session);
 }
 
