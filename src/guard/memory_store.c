@@ -63,6 +63,8 @@ static struct mg_bucket_level read_level(
 
 	if (row != NULL)
 		level = row->level;
+	if (level.at_ns < 0 || level.at_ns > now_ns)
+		level.at_ns = now_ns; /* no moment of ours: nobody is locked out by it */
 	mg_level_drain(&level, bucket, now_ns);
 	return level;
 }
@@ -77,7 +79,7 @@ static void write_level(struct mg_table *table, uint64_t key, const struct mg_ch
 		return;
 	}
 	row = mg_table_make(table, key, now_ns);
-	if (row->text[0] == '\0')
+	if (row->head.until_ns == 0) /* new, or never finished */
 		write_text(row->text, item);
 	row->level.used_fp = level->used_fp;
 	atomic_signal_fence(memory_order_seq_cst);
