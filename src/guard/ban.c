@@ -135,12 +135,43 @@ static uint64_t key_of(const struct mg_state *state, enum mg_ban_kind kind, cons
 	return mg_state_key(state, mg_str_z(space), mg_str_z(what));
 }
 
+/* A row that is there from the first ban on: until then nobody looks further. */
+static uint64_t any_key(const struct mg_state *state)
+{
+	return mg_state_key(state, MG_STR("ban-any"), MG_STR("*"));
+}
+
+static void note_any(struct mg_state *state, struct mg_table *table)
+{
+	uint64_t key = any_key(state);
+	struct mg_table_hold hold;
+	struct row *row;
+
+	mg_table_lock(table, &key, 1, &hold);
+	row = mg_table_make(table, key, mg_state_now_ns(state));
+	row->kind = MG_BAN_KINDS;
+	row->head.until_ns = INT64_MAX;
+	mg_table_unlock(table, &hold);
+}
+
+static bool has_any(struct mg_state *state, struct mg_table *table)
+{
+	uint64_t key = any_key(state);
+	struct mg_table_hold hold;
+	bool has;
+
+	mg_table_lock(table, &key, 1, &hold);
+	has = mg_table_get(table, key) != NULL;
+	mg_table_unlock(table, &hold);
+	return has;
+}
+
 static bool is_full(struct mg_table *table)
 {
 	struct mg_table_stats stats;
 
 	mg_table_stats(table, &stats);
-	return stats.rows >= MG_BANS;
+	return stats.rows > MG_BANS;
 }
 
 enum mg_rc mg_ban_add(struct mg_state *state, const struct mg_ban *ban, struct mg_err *err)
@@ -152,6 +183,7 @@ enum mg_rc mg_ban_add(struct mg_state *state, const struct mg_ban *ban, struct m
 	struct mg_table_hold hold;
 	struct row *row;
 
+	note_any(state, table);
 	mg_table_lock(table, &key, 1, &hold);
 	row = mg_table_get(table, key);
 	if (row == NULL && has_room)
@@ -252,13 +284,9 @@ static bool find_domain(struct mg_state *state, struct mg_str domain, struct mg_
 bool mg_ban_find(struct mg_state *state, const struct mg_ban_facts *facts, struct mg_ban *ban)
 {
 	struct mg_table *table = mg_state_table(state, MG_STATE_BANS);
-	struct mg_table_stats stats;
 	char text[MG_BAN_WHAT];
 
-	if (table == NULL)
-		return false;
-	mg_table_stats(table, &stats);
-	if (stats.rows == 0)
+	if (table == NULL || !has_any(state, table))
 		return false;
 	if (find_client(state, &facts->client, ban))
 		return true;

@@ -34,8 +34,8 @@ def test_bans_of_every_kind():
             assert len(listed) == 1 and 3500 < listed[0]["ends_in_s"] <= 3600, listed
             assert ban("remove", what).returncode == 0
             assert ban("remove", what).returncode == 1
-        rules = {t["verdict"]["rule"] for t in lab.recent() if t["verdict"]["action"] == "reject"}
-        assert rules == {"ban:client", "ban:user", "ban:sender", "ban:domain"}, rules
+        wait_until("all are recorded", lambda: {"ban:client", "ban:user", "ban:sender", "ban:domain"} == {
+            t["verdict"]["rule"] for t in lab.recent() if t["verdict"]["action"] == "reject"})
         for wrong in ("127.0.0.1", "0.0.0.0/0", "nothing", "300.1.1.1/24", "sender:x", "a b@c.example"):
             assert ban("add", wrong).returncode == 65, wrong
         for words in (["add"], ["add", "x.example", "--for", "soon"], ["delete", "x.example"]):

@@ -1,0 +1,183 @@
+/* The limits: what an event costs, whether that fits, and what is given back. */
+#include "engine/gate_steps.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "guard/limits.h"
+
+struct mg_limit_facts mg_gate_limit_facts(const struct mg_txn *txn, struct mg_str recipient)
+{
+	return (struct mg_limit_facts){ .client = txn->record->client_ip,
+		.user = mg_str_z(txn->record->user),
+		.sender = mg_str_z(txn->record->sender),
+		.recipient = recipient };
+}
+
+static struct mg_charge *charge_of(struct mg_session *session, struct mg_txn *txn)
+{
+	struct mg_gate *gate = &txn->gate;
+
+	if (gate->charge == NULL)
+		gate->charge = mg_arena_take(&txn->record->arena, sizeof *gate->charge);
+	if (gate->charge == NULL)
+		return NULL;
+	gate->charge->count = 0;
+	gate->charge->ready = mg_session_is_ready;
+	gate->charge->context = session;
+	gate->charge->is_decided = gate->charge->is_refused = gate->charge->is_local = false;
+	return gate->charge;
+}
+
+/* What this event costs; NULL: nothing. */
+static struct mg_charge *make_charge(struct mg_session *session, struct mg_txn *txn)
+{
+	struct mg_gate *gate = &txn->gate;
+	const struct mg_conf *conf = txn->conf;
+	struct mg_limit_facts facts = mg_gate_limit_facts(txn, gate->address);
+	struct mg_seen *seen = session->engine->guards->seen;
+	bool is_soft = mg_gate_is_observing(txn);
+	struct mg_charge *charge;
+
+	if (conf->rate.limit_count == 0 || session->engine->guards->limits == NULL || txn->is_simulated ||
+		(charge = charge_of(session, txn)) == NULL)
+		return NULL;
+	if (gate->kind == MG_GATE_DATA) {
+		mg_limits_charge(
+			conf, &facts, MG_SPEND_DATA, txn->record->size_bytes, is_soft, seen, charge, gate->row);
+	} else {
+		mg_limits_charge(conf, &facts, MG_SPEND_RCPT, 1, is_soft, seen, charge, gate->row);
+		gate->recipient_items = charge->count;
+		if (!gate->is_message_charged)
+			mg_limits_charge(conf, &facts, MG_SPEND_MESSAGE, 1, is_soft, seen, charge, gate->row);
+		if (!session->is_connect_charged)
+			mg_limits_charge(conf, &facts, MG_SPEND_CONNECT, 1, is_soft, seen, charge, gate->row);
+	}
+	return charge->count == 0 ? NULL : charge;
+}
+
+static const char *unit_of(enum mg_limit_count count)
+{
+	static const char *const units[] = { "messages", "recipients", "new recipients", "bytes", "connections",
+		"failures" };
+
+	return units[count];
+}
+
+static struct mg_judgement over_limit(struct mg_txn *txn, const struct mg_charge_item *item, size_t row)
+{
+	const struct mg_limit_row *limit = &txn->conf->rate.limits[row];
+	bool is_reject = limit->action == MG_LIMIT_REJECT;
+	char text[400], per[MG_GATE_SPAN], wait[MG_GATE_SPAN], rule[100];
+
+	if (item->wait_ns == INT64_MAX)
+		snprintf(text, sizeof text, "Over the limit %s: more than %llu %s at once is never let through",
+			limit->name, (unsigned long long)limit->burst, unit_of(limit->count));
+	else
+		snprintf(text, sizeof text, "Over the limit %s of %llu %s in %s, please try again in %s", limit->name,
+			(unsigned long long)limit->limit, unit_of(limit->count), mg_gate_span(per, limit->per_s),
+			mg_gate_span(wait, (uint64_t)(item->wait_ns / 1000000000) + 1));
+	snprintf(rule, sizeof rule, "limit:%s", limit->name);
+	return (struct mg_judgement){ limit->action == MG_LIMIT_HOLD ? MG_ACTION_QUARANTINE
+				      : is_reject                    ? MG_ACTION_REJECT
+								     : MG_ACTION_TEMPFAIL,
+		is_reject ? "550" : "451", is_reject ? "5.7.1" : "4.7.1", mg_record_text(txn->record, mg_str_z(text)),
+		mg_record_text(txn->record, mg_str_z(rule)) };
+}
+
+static bool is_hard(const struct mg_charge_item *item)
+{
+	return item->mode == MG_CHARGE_HARD || item->mode == MG_CHARGE_LOOK;
+}
+
+/* Of a refused charge the hard item that takes longest speaks; of a granted one the soft ones that were over. */
+static void judge_charge(struct mg_session *session, struct mg_txn *txn)
+{
+	struct mg_gate *gate = &txn->gate;
+	const struct mg_charge *charge = gate->charge;
+	size_t worst = MG_CHARGE_ITEMS;
+
+	for (size_t i = 0; i < charge->count; i++) {
+		const struct mg_charge_item *item = &charge->item[i];
+
+		if (item->is_over && is_hard(item) == charge->is_refused &&
+			(worst == MG_CHARGE_ITEMS || item->wait_ns > charge->item[worst].wait_ns))
+			worst = i;
+	}
+	if (worst < MG_CHARGE_ITEMS) {
+		struct mg_judgement judgement = over_limit(txn, &charge->item[worst], gate->row[worst]);
+
+		atomic_fetch_add(&session->engine->counters->limit_hits, 1);
+		mg_gate_found(txn, &judgement, txn->conf->rate.limits[gate->row[worst]].action == MG_LIMIT_OBSERVE);
+	}
+}
+
+static void settle_charge(struct mg_session *session, struct mg_txn *txn)
+{
+	struct mg_gate *gate = &txn->gate;
+	const struct mg_charge *charge = gate->charge;
+	struct mg_arena *arena = &txn->record->arena;
+	size_t own = gate->kind == MG_GATE_DATA ? 0 : gate->recipient_items, last = own;
+
+	judge_charge(session, txn);
+	if (charge->is_refused)
+		return;
+	while (last < charge->count && txn->conf->rate.limits[gate->row[last]].count != MG_COUNT_CONNECTIONS)
+		last++; /* a connection has been made, whatever becomes of the message */
+	mg_bill_add(&gate->bill, arena, charge, 0, own, gate->recipient);
+	mg_bill_add(&gate->bill, arena, charge, own, last, NULL);
+	if (gate->kind != MG_GATE_DATA)
+		gate->is_message_charged = session->is_connect_charged = true;
+}
+
+enum mg_step mg_gate_limits(struct mg_session *session, struct mg_txn *txn)
+{
+	struct mg_gate *gate = &txn->gate;
+	const struct mg_limit_store *store = session->engine->guards->limits;
+
+	if (!gate->has_asked_store) {
+		if (make_charge(session, txn) == NULL) {
+			gate->place = MG_GATE_DONE;
+			return MG_STEP_DONE;
+		}
+		gate->has_asked_store = true;
+		if (store->decide(store->context, gate->charge))
+			gate->charge->is_decided = true;
+	}
+	if (!gate->charge->is_decided)
+		return MG_STEP_WAIT;
+	settle_charge(session, txn);
+	gate->has_asked_store = false;
+	gate->place = MG_GATE_DONE;
+	return MG_STEP_DONE;
+}
+
+static void forget_charge(void *context)
+{
+	free(context);
+}
+
+void mg_gate_failure(const struct mg_guards *guards, const struct mg_conf *conf, const struct mg_limit_facts *facts)
+{
+	struct mg_charge *charge;
+	size_t row[MG_CHARGE_ITEMS];
+
+	if (guards == NULL || guards->limits == NULL || conf->rate.limit_count == 0 ||
+		(charge = calloc(1, sizeof *charge)) == NULL)
+		return;
+	charge->ready = forget_charge;
+	charge->context = charge;
+	mg_limits_charge(conf, facts, MG_SPEND_FAILURE, 1, false, guards->seen, charge, row);
+	if (charge->count == 0 || guards->limits->decide(guards->limits->context, charge))
+		free(charge);
+}
+
+void mg_gate_learn_recipients(const struct mg_guards *guards, const struct mg_txn *txn)
+{
+	for (const struct mg_recipient *r = txn->record->recipients; r != NULL; r = r->next)
+		if (r->verdict == MG_ACTION_ACCEPT) {
+			struct mg_limit_facts facts = mg_gate_limit_facts(txn, mg_str_z(r->address));
+
+			mg_limits_learn(txn->conf, &facts, guards->seen);
+		}
+}
