@@ -3,12 +3,13 @@
 
 #include <sys/random.h>
 
-static uint64_t key[2];
+static uint64_t process_key[2];
 
 void mg_hash_init(void)
 {
-	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
-		key[0] ^= (uint64_t)(uintptr_t)&key; /* early boot without entropy: better than nothing */
+	if (getrandom(process_key, sizeof process_key, 0) != (ssize_t)sizeof process_key)
+		process_key[0] ^=
+			(uint64_t)(uintptr_t)&process_key; /* early boot without entropy: better than nothing */
 }
 
 struct sip {
@@ -51,7 +52,7 @@ static void absorb(struct sip *s, uint64_t word)
 	s->v0 ^= word;
 }
 
-uint64_t mg_hash_keyed(struct mg_str text)
+uint64_t mg_hash_under(const uint64_t key[2], struct mg_str text)
 {
 	const unsigned char *p = (const unsigned char *)text.p;
 	struct sip s = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d, key[0] ^ 0x6c7967656e657261,
@@ -65,4 +66,9 @@ uint64_t mg_hash_keyed(struct mg_str text)
 	for (int i = 0; i < 4; i++)
 		sip_round(&s);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+uint64_t mg_hash_keyed(struct mg_str text)
+{
+	return mg_hash_under(process_key, text);
 }

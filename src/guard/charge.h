@@ -17,6 +17,7 @@ enum mg_charge_mode {
 	MG_CHARGE_SOFT,   /* charged where it fits; refuses nothing (observe, hold) */
 	MG_CHARGE_LOOK,   /* must fit, or all is refused; never charged (failures, asked about at the next RCPT) */
 	MG_CHARGE_FORCED, /* charged whether it fits or not */
+	MG_CHARGE_WATCH,  /* never charged, refuses nothing: only is_over is told (failures, where they are observed) */
 };
 
 struct mg_charge_item {

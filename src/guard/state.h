@@ -24,13 +24,19 @@ enum mg_state_table {
 
 struct mg_state;
 
+/* Whence time comes, so that tests can bring their own. */
+struct mg_state_clock {
+	int64_t (*mono_us)(void), (*wall_us)(void);
+};
+
 /* The shapes of all tables and how many rows each has for `max_keys` (state.max_keys, 16..2^24). */
 struct mg_state_plan {
 	const struct mg_table_shape *shape[MG_STATE_TABLES]; /* NULL: no such table */
 	size_t rows[MG_STATE_TABLES];
+	const struct mg_state_clock *clock; /* NULL: the machine's */
 };
 
-/* Bytes of shared memory for a plan. */
+/* Bytes of shared memory for a plan; what no row has touched yet costs nothing. */
 size_t mg_state_bytes(const struct mg_state_plan *plan);
 
 /* Over `memory` (page-aligned; zeroed when `is_new`), which must stay mapped. MG_ESYNTAX: it is there and of another layout;

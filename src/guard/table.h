@@ -52,13 +52,18 @@ void mg_table_unlock(struct mg_table *table, const struct mg_table_hold *hold);
 
 /* The row, or NULL. */
 void *mg_table_get(struct mg_table *table, uint64_t key);
-/* The row, made (zeroed behind its head, until_ns 0) where there is none: a row of the set may go for it. */
-void *mg_table_make(struct mg_table *table, uint64_t key);
+/* The row, made (zeroed behind its head, until_ns 0) where there is none: a row of its two sets may go for it, one that another
+ * call has just returned too, so fill a row (until_ns last) before the next is made. */
+void *mg_table_make(struct mg_table *table, uint64_t key, int64_t now_ns);
 void mg_table_drop(struct mg_table *table, uint64_t key);
 
 /* Calls `see` for every row, a shard locked at a time; `see` may change the row and calls nothing of this header. False from
  * it ends the walk. */
 void mg_table_walk(struct mg_table *table, bool (*see)(void *context, void *row), void *context);
+
+/* Copies the next rows, at most `max` >= 1, and moves `cursor`, 0 at first; returns how many, 0 at the end. A shard is locked only
+ * while rows are copied. A row that is there all the time comes exactly once. */
+size_t mg_table_read(struct mg_table *table, uint64_t *cursor, void *rows_out, size_t max);
 
 struct mg_table_stats {
 	size_t rows_max;    /* as asked for at birth */
