@@ -383,7 +383,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (link->state < LINK_READY && now_us - link->begun_us > CONNECT_MS * MG_MS_US)
-		fail(link, link->state == LINK_CONNECTING ? "can't connect: no answer" : "no answer to our first words");
+		fail(link,
+			link->state == LINK_CONNECTING ? "can't connect: no answer" : "no answer to our first words");
 	if (link->count > 0 && now_us - link->pending[link->first].sent_us > MG_REDIS_SILENCE_MS * MG_MS_US)
 		fail(link, "no answer for seconds");
 	if (!link->is_failed && (link->state < LINK_READY || link->count > 0))

@@ -15,31 +15,37 @@
 	"local time = redis.call('TIME')\n" \
 	"local now = time[1] * 1000000 + time[2]\n" \
 	"local held = redis.call('MGET', unpack(KEYS))\n" \
-	"local spent, is_changed, answer = {}, {}, {}\n" \
+	"local spent, since, is_changed, answer = {}, {}, {}, {}\n" \
 	"local function bucket(i)\n" \
 	"  local at = 5 * i - 4\n" \
 	"  return tonumber(ARGV[at]), ARGV[at + 1] * unit, ARGV[at + 2] * 1000000, ARGV[at + 3] * unit, ARGV[at + 4]\n" \
 	"end\n" \
+	"local function us_to_drain(i, amount)\n" \
+	"  local limit, _, per_us = bucket(i)\n" \
+	"  return math.ceil(amount / unit * per_us / limit)\n" \
+	"end\n" \
 	"local function read(i)\n" \
 	"  local limit, _, per_us = bucket(i)\n" \
 	"  local used, at = string.match(held[i] or '', '^(%d+) (%d+)$')\n" \
-	"  if not used then return 0 end\n" \
-	"  local gone_us = math.max(0, now - tonumber(at))\n" \
-	"  return math.max(0, tonumber(used) - math.floor(gone_us * limit / per_us * unit))\n" \
+	"  if not used then return 0, now end\n" \
+	"  used, at = tonumber(used), math.min(now, tonumber(at))\n" \
+	"  local gone = math.floor((now - at) * limit / per_us * unit)\n" \
+	"  if gone >= used then return 0, now end\n" \
+	"  return used - gone, math.min(now, at + us_to_drain(i, gone))\n" \
 	"end\n" \
-	"for i, key in ipairs(KEYS) do spent[key] = spent[key] or read(i) end\n" \
+	"for i, key in ipairs(KEYS) do\n" \
+	"  if not spent[key] then spent[key], since[key] = read(i) end\n" \
+	"end\n" \
 	"local function save()\n" \
 	"  for i, key in ipairs(KEYS) do\n" \
-	"    if is_changed[key] then\n" \
-	"      local limit, _, per_us = bucket(i)\n" \
-	"      local empty_ms = math.min(1e14, math.ceil(spent[key] / unit * per_us / limit / 1000))\n" \
-	"      if spent[key] > 0 then\n" \
-	"        redis.call('SET', key, string.format('%.0f %.0f', spent[key], now), 'PX', string.format('%.0f', empty_ms))\n" \
-	"      else\n" \
-	"        redis.call('DEL', key)\n" \
-	"      end\n" \
-	"      is_changed[key] = nil\n" \
+	"    if is_changed[key] and spent[key] > 0 then\n" \
+	"      local left_ms = math.ceil((since[key] - now + us_to_drain(i, spent[key])) / 1000)\n" \
+	"      redis.call('SET', key, string.format('%.0f %.0f', spent[key], since[key]),\n" \
+	"        'PX', string.format('%.0f', math.max(1, math.min(1e14, left_ms))))\n" \
+	"    elseif is_changed[key] then\n" \
+	"      redis.call('DEL', key)\n" \
 	"    end\n" \
+	"    is_changed[key] = nil\n" \
 	"  end\n" \
 	"end\n"
 
@@ -47,17 +53,17 @@ static const char decide_text[] = COMMON
 	"local before, over, wait, is_charged, is_refused = {}, {}, {}, {}, false\n"
 	"for key, amount in pairs(spent) do before[key] = amount end\n"
 	"for i, key in ipairs(KEYS) do\n"
-	"  local limit, burst, per_us, cost, mode = bucket(i)\n"
+	"  local _, burst, _, cost, mode = bucket(i)\n"
 	"  local lacking = spent[key] + cost - burst\n"
 	"  over[i], wait[i] = 0, 0\n"
 	"  if cost > burst then\n"
 	"    over[i] = 2\n"
 	"  elseif lacking > 0 then\n"
-	"    over[i], wait[i] = 1, math.min(9e15, math.ceil(lacking / unit * per_us / limit))\n"
+	"    over[i], wait[i] = 1, math.max(1, math.min(9e15, since[key] - now + us_to_drain(i, lacking)))\n"
 	"  end\n"
 	"  if over[i] > 0 and (mode == 'h' or mode == 'l') then is_refused = true end\n"
-	"  if mode == 'f' or (over[i] == 0 and mode ~= 'l') then\n"
-	"    spent[key] = math.max(spent[key], math.min(spent[key], burst) + cost)\n"
+	"  if mode == 'f' or (over[i] == 0 and (mode == 'h' or mode == 's')) then\n"
+	"    spent[key] = math.min(spent[key], burst) + cost\n"
 	"    is_charged[i], is_changed[key] = true, true\n"
 	"  end\n"
 	"end\n"
@@ -132,9 +138,11 @@ static void write_key(const struct mg_charge_item *item, char place[KEY_TEXT])
 
 static const char *mode_word(enum mg_charge_mode mode)
 {
-	static const char *const words[] = {
-		[MG_CHARGE_HARD] = "h", [MG_CHARGE_SOFT] = "s", [MG_CHARGE_LOOK] = "l", [MG_CHARGE_FORCED] = "f"
-	};
+	static const char *const words[] = { [MG_CHARGE_HARD] = "h",
+		[MG_CHARGE_SOFT] = "s",
+		[MG_CHARGE_LOOK] = "l",
+		[MG_CHARGE_FORCED] = "f",
+		[MG_CHARGE_WATCH] = "w" };
 
 	return words[mode];
 }
@@ -210,7 +218,8 @@ static bool is_plausible(const struct mg_charge_item *items, size_t count, bool 
 	for (size_t i = 0; i < count; i++) {
 		bool is_must = items[i].mode == MG_CHARGE_HARD || items[i].mode == MG_CHARGE_LOOK;
 
-		if (items[i].is_charged && (is_refused || items[i].mode == MG_CHARGE_LOOK))
+		if (items[i].is_charged &&
+			(is_refused || items[i].mode == MG_CHARGE_LOOK || items[i].mode == MG_CHARGE_WATCH))
 			return false;
 		has_reason |= is_must && items[i].is_over;
 	}

@@ -1,7 +1,7 @@
 /* redis_script.h - what is said to a Redis or Valkey (5.0 or newer), and what its answers mean.
  *
  * A level is one string, "AMOUNT TIME": units times 2^MG_LEVEL_BITS, microseconds of the server's clock; it expires when it is
- * empty. Its key is `mailguard:{rate}:LIMIT:KEY`: one hash tag, so that all lie on one node of a cluster, and every key a script
+ * empty (or after 3000 years). Its key is `mailguard:{rate}:LIMIT:KEY`: one hash tag, so that all lie on one node of a cluster, and every key a script
  * touches is named in KEYS. A script checks and charges all items of a charge in one step, with the arithmetic of bucket.h in
  * Lua's doubles: exact to 2^-20 unit below 2^33 units, to 2^-11 at the largest burst there is.
  *

@@ -23,7 +23,8 @@ enum mg_rc mg_redis_tls_new(struct mg_redis_tls **tls_out, struct mg_err *err)
 		SSL_CTX_set_default_verify_paths(tls->context) != 1) {
 		mg_redis_tls_free(&tls);
 		ERR_clear_error();
-		return mg_err_set(err, MG_EIO, "TLS to the store can't be set up: OpenSSL has no memory or no settings");
+		return mg_err_set(
+			err, MG_EIO, "TLS to the store can't be set up: OpenSSL has no memory or no settings");
 	}
 	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_OFF);
@@ -73,7 +74,8 @@ void mg_redis_tls_trouble(struct bufferevent *bev, char *place, size_t size)
 
 	place[0] = '\0';
 	if (verified != X509_V_OK)
-		(void)snprintf(place, size, "its certificate is not valid: %s", X509_verify_cert_error_string(verified));
+		(void)snprintf(
+			place, size, "its certificate is not valid: %s", X509_verify_cert_error_string(verified));
 	else if (code != 0)
 		(void)snprintf(place, size, "TLS: %s", reason == NULL ? "unknown error" : reason);
 }
