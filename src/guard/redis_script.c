@@ -50,7 +50,7 @@
 	"end\n"
 
 static const char decide_text[] = COMMON
-	"local before, over, wait, is_charged, is_refused = {}, {}, {}, {}, false\n"
+	"local before, after, over, wait, is_charged, is_refused = {}, {}, {}, {}, {}, false\n"
 	"for key, amount in pairs(spent) do before[key] = amount end\n"
 	"for i, key in ipairs(KEYS) do\n"
 	"  local _, burst, _, cost, mode = bucket(i)\n"
@@ -66,10 +66,12 @@ static const char decide_text[] = COMMON
 	"    spent[key] = math.min(spent[key], burst) + cost\n"
 	"    is_charged[i], is_changed[key] = true, true\n"
 	"  end\n"
+	"  after[i] = spent[key]\n"
 	"end\n"
-	"if is_refused then spent, is_charged = before, {} else save() end\n"
+	"if is_refused then is_charged = {} else save() end\n"
 	"for i, key in ipairs(KEYS) do\n"
-	"  answer[i] = string.format(' %d %d %.0f %.0f', is_charged[i] and 1 or 0, over[i], wait[i], math.ceil(spent[key] / unit))\n"
+	"  local used = math.ceil((is_refused and before[key] or after[i]) / unit)\n"
+	"  answer[i] = string.format(' %d %d %.0f %.0f', is_charged[i] and 1 or 0, over[i], wait[i], used)\n"
 	"end\n"
 	"return (is_refused and '1' or '0') .. table.concat(answer)\n";
 

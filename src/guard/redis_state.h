@@ -42,6 +42,7 @@ struct mg_redis_store {
 	struct mg_store_url url; /* with the password to use */
 	pthread_t thread;
 	int wake_fd;
+	int64_t patience_us;
 
 	pthread_mutex_t lock;
 	_Atomic bool is_up; /* written under the lock */

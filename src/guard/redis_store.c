@@ -77,7 +77,7 @@ static bool hold(struct mg_redis_store *redis, struct mg_charge *charge, struct 
 	charge->is_decided = charge->is_local = charge->is_refused = false;
 	request->charge = charge;
 	pthread_mutex_lock(&redis->lock);
-	request->deadline_us = mg_mono_us() + (MG_STORE_PATIENCE_MS - MG_REDIS_MARGIN_MS) * MG_MS_US;
+	request->deadline_us = mg_mono_us() + redis->patience_us;
 	charge->token = request;
 	is_held = mg_redis_queue_request(redis, request, &is_first);
 	pthread_mutex_unlock(&redis->lock);
@@ -286,6 +286,13 @@ static void destroy(struct mg_redis_store *redis)
 	free(redis);
 }
 
+static int64_t patience_us(unsigned patience_ms)
+{
+	if (patience_ms == 0)
+		patience_ms = MG_STORE_PATIENCE_MS;
+	return (patience_ms > MG_REDIS_MARGIN_MS ? patience_ms - MG_REDIS_MARGIN_MS : 1) * MG_MS_US;
+}
+
 enum mg_rc mg_redis_store_start(
 	const struct mg_redis_options *options, struct mg_redis_store **store_out, struct mg_err *err)
 {
@@ -295,6 +302,7 @@ enum mg_rc mg_redis_store_start(
 	if (redis == NULL)
 		return mg_err_set(err, MG_ENOMEM, "no memory for the shared store");
 	redis->state = options->state;
+	redis->patience_us = patience_us(options->patience_ms);
 	mg_memory_store(options->state, &redis->memory);
 	redis->wake_fd = -1;
 	TAILQ_INIT(&redis->inbox);

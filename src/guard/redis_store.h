@@ -18,9 +18,10 @@ struct mg_redis_options {
 	const char *url; /* state.store, validated: redis://[USER:PASS@]HOST:PORT/DB, rediss://, redis+unix://PATH */
 	const char *password_file; /* "" none; wins over the URL's; its first line */
 	struct mg_state *state;    /* outlives it */
+	unsigned patience_ms;      /* with the server, for one decision; 0: MG_STORE_PATIENCE_MS */
 };
 
-/* MG_ESYNTAX, MG_EPERM: the URL or the password file; a server that is away is no error. */
+/* MG_ESYNTAX, MG_EPERM, MG_ENOENT: the URL or the password file; a server that is away is no error. */
 MG_MUSTCHECK
 enum mg_rc mg_redis_store_start(
 	const struct mg_redis_options *options, struct mg_redis_store **store_out, struct mg_err *err);

@@ -305,7 +305,7 @@ static void take_probe(
 	free_request(redis, request);
 	if (!is_answer)
 		lose(redis, reply);
-	else if (took_us < (MG_STORE_PATIENCE_MS - MG_REDIS_MARGIN_MS) * MG_MS_US)
+	else if (took_us < redis->patience_us)
 		go_up(redis);
 	else
 		try_later(redis);
