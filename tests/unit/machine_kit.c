@@ -12,7 +12,7 @@
 
 enum { LONG_S = 60 };
 
-static void give_up(const char *what)
+_Noreturn static void give_up(const char *what)
 {
 	fprintf(stderr, "machine: %s\n", what);
 	abort();

@@ -33,7 +33,7 @@ struct party {
 	struct guest guests[GUESTS];
 };
 
-static void give_up(const char *what)
+_Noreturn static void give_up(const char *what)
 {
 	fprintf(stderr, "fake redis: %s\n", what);
 	abort();

@@ -18,7 +18,7 @@
 
 enum { START_S = 30 };
 
-static void give_up(const char *what)
+_Noreturn static void give_up(const char *what)
 {
 	fprintf(stderr, "redis-server: %s (apt install redis-server)\n", what);
 	abort();
@@ -135,8 +135,8 @@ void redis_say(const struct redis_server *server, const char *command, char *pla
 {
 	struct mg_endpoint endpoint;
 	char text[128];
-	ssize_t n;
-	int fd;
+	ssize_t n = 0;
+	int fd = -1;
 
 	(void)snprintf(text, sizeof text, "unix:%s", server->socket);
 	if (mg_endpoint_parse(mg_str_z(text), &endpoint, NULL) != MG_OK ||
