@@ -1,8 +1,7 @@
 /* limits.h - rate.limits as configured, and what an event of a transaction costs under each.
  *
  * The keys: client, client_net (/24, /64), user, sender, sender_domain, recipient, recipient_domain, or two joined by '+'. A key
- * whose fact is missing (no login, null sender) makes the limit not apply. +tags are folded ("ann+x@d" is "ann@d"), addresses
- * and logins compared without case.
+ * whose fact is missing (no login, null sender) makes the limit not apply. How a fact is written in a key: key.h.
  *
  * Threads: pure. */
 #ifndef MG_GUARD_LIMITS_H
@@ -11,6 +10,7 @@
 #include "base/ip.h"
 #include "conf/conf.h"
 #include "guard/charge.h"
+#include "guard/key.h"
 #include "guard/seen.h"
 
 /* What is known; borrowed. */
@@ -37,13 +37,10 @@ void mg_limits_charge(const struct mg_conf *conf, const struct mg_limit_facts *f
 /* The message was accepted: its sender side has written to this recipient (for new_recipients). */
 void mg_limits_learn(const struct mg_conf *conf, const struct mg_limit_facts *facts, struct mg_seen *seen);
 
-/* The items that a key as people write it ("user:ann@example.org") stands for, one per limit with such a key; cost 1. False: no
- * such kind of key. */
+/* The items that a key as people or lists write it ("user:ann@example.org") stands for, one per limit with such a key; looked at,
+ * cost 1. Two parts stand in the order of the limit's key, a comma between them. False: no such kind of key, or no such value
+ * ("client:ann"). */
 bool mg_limits_of_key(
 	const struct mg_conf *conf, struct mg_str key, struct mg_charge *charge_out, size_t row_out[MG_CHARGE_ITEMS]);
-
-/* The parts keys are made of, for others that key by them. `place` gets lower case text. False: the fact is missing or too long. */
-bool mg_key_client_net(const struct mg_ip *client, char *place, size_t size); /* "192.0.2.0/24" */
-bool mg_key_address(struct mg_str address, char *place, size_t size);         /* +tag folded */
 
 #endif

@@ -77,7 +77,7 @@ static void write_level(struct mg_table *table, uint64_t key, const struct mg_ch
 		return;
 	}
 	row = mg_table_make(table, key, now_ns);
-	if (row->text[0] == '\0')
+	if (row->head.until_ns == 0) /* new, or never finished */
 		write_text(row->text, item);
 	row->level.used_fp = level->used_fp;
 	atomic_signal_fence(memory_order_seq_cst);

@@ -59,7 +59,7 @@ MG_MUSTCHECK
 enum mg_rc mg_state_save(struct mg_state *state, const char *path, struct mg_err *err);
 
 /* Fills a new state from the snapshot: before anybody uses it. MG_ENOENT: there is none; MG_ESYNTAX: it can't be read, and
- * stands aside now. Tables of another version are left empty. */
+ * stands aside now. MG_EPERM, MG_EIO: it can't be opened, and stays. Tables of another version are left empty. */
 MG_MUSTCHECK
 enum mg_rc mg_state_restore(struct mg_state *state, const char *path, struct mg_err *err);
 

@@ -28,4 +28,9 @@ struct mg_state { /* the process's view */
 	struct mg_table table[MG_STATE_TABLES];
 };
 
+/* Fills a new state from the snapshot that `fd` is open on. MG_ESYNTAX: it can't be read, and unless it changed meanwhile the state
+ * is still empty. */
+MG_MUSTCHECK
+enum mg_rc mg_snapshot_read(struct mg_state *state, int fd, struct mg_err *err);
+
 #endif

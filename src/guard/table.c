@@ -28,6 +28,8 @@ struct mg_table_memory {
 	struct shard shard[];
 };
 
+enum { PLAN = offsetof(struct mg_table_memory, sets) + sizeof(uint32_t) }; /* bytes of it before the shards */
+
 static struct mg_table_memory shape_of(const struct mg_table_shape *shape, size_t rows)
 {
 	size_t slots = rows + rows / 3 + SPARE;
@@ -79,7 +81,7 @@ bool mg_table_open(struct mg_table *table, const struct mg_table_shape *shape, s
 
 	*table = (struct mg_table){ shape, there };
 	if (!is_new)
-		return memcmp(there, &wanted, sizeof wanted) == 0;
+		return memcmp(there, &wanted, PLAN) == 0;
 	*there = wanted;
 	there->magic = 0;
 	for (uint32_t i = 0; i < wanted.shards; i++)

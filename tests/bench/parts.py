@@ -128,6 +128,20 @@ def bench_journal(tell, root):
     return ["bench_journal: " + line for line in (done.stdout + done.stderr).strip().splitlines()]
 
 
+def limits(tell, size, root):
+    """The rate limiter's memory alone; the snapshot is made in `root`."""
+    binary = servers.BUILD / "tests" / "bench" / "bench_limits"
+    if not binary.exists():
+        return [], ["skipped: tests/bench/bench_limits is not built"]
+    notes = []
+    for keys in (200000,) if size.rounds == 1 else (200000, 10000000):
+        tell(f"{keys} keys")
+        done = subprocess.run([binary, root, str(keys)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=600)
+        notes += (done.stdout + done.stderr).strip().splitlines()
+    return [], notes
+
+
 def journal(tell, size, root):
     notes = ["the journal has no off switch, so on against off can't be measured; this is a disk "
              "against memory, and the floor without any record"]

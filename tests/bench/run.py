@@ -20,6 +20,7 @@ PARTS = {
     "milter": (parts.milter, "the milter door"),
     "policy": (parts.policy, "the policy door"),
     "journal": (parts.journal, "the journal's disk"),
+    "limits": (parts.limits, "rate limits in memory"),
     "memory": (parts.memory, "memory"),
     "status": (parts.status, "status while mail flows"),
     "auth": (senders.auth, "the sender's checks, DNS warm"),

@@ -79,13 +79,14 @@ struct force_row {
 	const char *name;
 	uint64_t forced[4];
 	uint64_t used;
+	int64_t empty_ns;
 };
 static const struct force_row force_rows[] = {
-	{ "below the burst", { 1, 2 }, 3 },
-	{ "over the burst by one cost", { 3, 2 }, 5 },
-	{ "and no further", { 3, 2, 2, 2 }, 5 },
-	{ "one that is larger than the burst", { 100 }, 100 },
-	{ "larger than all", { UINT64_MAX, UINT64_MAX }, 3 + MAX },
+	{ "below the burst", { 1, 2 }, 3, 3 * S / 10 },
+	{ "over the burst by one cost", { 3, 2 }, 5, S / 2 },
+	{ "and no further", { 3, 2, 2, 2 }, 5, S / 2 },
+	{ "one that is larger than the burst", { 100 }, 100, 10 * S },
+	{ "larger than all", { UINT64_MAX, UINT64_MAX }, 3 + MAX, INT64_MAX },
 };
 
 static void what_is_forced_in_is_bounded(void **state)
@@ -98,7 +99,7 @@ static void what_is_forced_in_is_bounded(void **state)
 		if (row->forced[i] != 0)
 			mg_level_add(&level, &bucket, row->forced[i]);
 	assert_int_equal(mg_level_used(&level), row->used);
-	assert_true(mg_level_empty_ns(&level, &bucket) >= (int64_t)row->used * (S / 10));
+	assert_int_equal(mg_level_empty_ns(&level, &bucket), row->empty_ns);
 }
 
 static void what_is_taken_out_is_what_was_put_in(void **state)
