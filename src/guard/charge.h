@@ -29,8 +29,8 @@ struct mg_charge_item {
 
 	/* the answer */
 	bool is_charged;
-	bool is_local;   /* is_charged: on this machine alone, the shared store knows nothing of it; refund() wants to know */
-	bool is_over;    /* it doesn't fit */
+	bool is_local; /* is_charged: on this machine alone; the shared store knows nothing of it, nor of its refund */
+	bool is_over;  /* it doesn't fit */
 	int64_t wait_ns; /* is_over: until it would; INT64_MAX never */
 	uint64_t used;   /* whole units spent after the decision */
 };

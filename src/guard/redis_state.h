@@ -1,5 +1,5 @@
 /* redis_state.h - what the two sides of the shared store have in common: the callers' (redis_store.c) and the thread's
- * (redis_work.c). Only they include this.
+ * (redis_work.c, redis_answer.c, redis_breaker.c). Only they include this.
  *
  * A request is made by a caller and freed by the thread. The lock guards the queues, which charge a request is for, what became of it,
  * the stats, and every charge that is held; a charge is answered (and `ready` called) under it, so that once it is ours none is
@@ -79,10 +79,31 @@ void mg_redis_owe(struct mg_redis_store *redis, struct mg_redis_request *request
 /* By this machine's levels; the charge is not held by anybody. */
 void mg_redis_decide_locally(struct mg_redis_store *redis, struct mg_charge *charge);
 
-/* redis_work.c */
+/* redis_work.c: the thread, and what only it may call. */
 MG_MUSTCHECK
 enum mg_rc mg_redis_work_init(struct mg_redis_store *redis, struct mg_err *err);
 void mg_redis_work_fini(struct mg_redis_store *redis); /* the thread has ended: all that is held is decided locally */
 void *mg_redis_work(void *redis);                      /* the thread */
+void mg_redis_send(struct mg_redis_store *redis, struct mg_redis_request *request_take);
+/* False: it is not, and still the caller's. */
+bool mg_redis_put_on_wire(struct mg_redis_store *redis, struct mg_redis_request *request);
+void mg_redis_set_timer(struct event *timer, int64_t in_us);
+void mg_redis_leave_when_done(struct mg_redis_store *redis);
+
+/* redis_answer.c */
+mg_redis_answer mg_redis_take; /* the answer to a request */
+/* The server has not done what was asked, and never will. */
+void mg_redis_undone(struct mg_redis_store *redis, struct mg_redis_request *request_take);
+void mg_redis_request_free(struct mg_redis_store *redis, struct mg_redis_request *request_take);
+/* Under the lock: the server had its time. */
+void mg_redis_answer_locally(struct mg_redis_store *redis, struct mg_redis_request *request);
+
+/* redis_breaker.c */
+void mg_redis_go_up(struct mg_redis_store *redis);
+void mg_redis_go_down(struct mg_redis_store *redis, const char *trouble);
+void mg_redis_note_state(struct mg_redis_store *redis, bool is_up);
+void mg_redis_try_later(struct mg_redis_store *redis);
+/* What the server says is of no use: the connection ends. */
+void mg_redis_lose(struct mg_redis_store *redis, const struct mg_redis_reply *reply);
 
 #endif
