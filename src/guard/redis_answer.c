@@ -110,7 +110,7 @@ void mg_redis_undone(struct mg_redis_store *redis, struct mg_redis_request *requ
 static void unknown(struct mg_redis_store *redis, struct mg_redis_request *request)
 {
 	if (request->what == MG_REQUEST_REFUND) {
-		redis->memory.refund(redis->memory.context, request->items, request->count);
+		mg_redis_refund_here(redis, request);
 		mg_redis_request_free(redis, request);
 		return;
 	}

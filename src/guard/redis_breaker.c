@@ -64,6 +64,7 @@ static void send_owed(struct mg_redis_store *redis)
 	struct mg_redis_request *request;
 
 	pthread_mutex_lock(&redis->lock);
+	mg_redis_forget_owed(redis);
 	TAILQ_CONCAT(&owed, &redis->owed, place);
 	redis->held += redis->owed_count;
 	redis->owed_count = 0;

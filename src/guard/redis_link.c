@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/fd.h"
 #include "guard/redis_address.h"
 #include "guard/redis_tls.h"
 
@@ -260,6 +261,7 @@ static void tune(struct mg_redis_link *link)
 	evutil_socket_t fd = bufferevent_getfd(link->bev);
 	int on = 1;
 
+	(void)mg_fd_cloexec(fd, true);
 	if (link->url->kind == MG_STORE_UNIX)
 		return;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -14,9 +14,9 @@
 #include "guard/redis_store.h"
 
 enum {
-	MG_REDIS_HELD_MAX = 2048, /* requests; more charges are decided locally */
-	MG_REDIS_OWED_MAX = 1024, /* of those remembered while the server is away; more: the oldest go */
-	MG_REDIS_MARGIN_MS = 5,   /* of MG_STORE_PATIENCE_MS, for the thread to be woken */
+	MG_REDIS_REQUESTS_MAX = 2048, /* requests; more charges are decided locally */
+	MG_REDIS_OWED_MAX = 1024,     /* of those remembered while the server is away; more: the oldest go */
+	MG_REDIS_MARGIN_MS = 5,       /* of MG_STORE_PATIENCE_MS, for the thread to be woken */
 };
 
 enum mg_redis_what { MG_REQUEST_CHARGE, MG_REQUEST_REFUND, MG_REQUEST_RESET, MG_REQUEST_PROBE };
@@ -30,7 +30,8 @@ struct mg_redis_request {
 	bool is_unwanted;         /* under the lock: what it charges is to be given back */
 	bool is_taught;           /* NOSCRIPT was answered once, the script's text has been sent */
 	int64_t deadline_us;      /* of the charge */
-	int64_t asked_us;         /* sent; of what is owed: refunded */
+	int64_t asked_us;         /* sent */
+	int64_t owed_us;          /* a refund, reset: applied here and owed to the server since; 0: not */
 	size_t count;
 	struct mg_charge_item items[];
 };
@@ -73,7 +74,11 @@ struct mg_redis_request *mg_redis_request_new(
 bool mg_redis_queue_request(struct mg_redis_store *redis, struct mg_redis_request *request, bool *is_first_out);
 void mg_redis_wake(struct mg_redis_store *redis);
 
-/* Applies a refund or reset to this machine's levels and remembers it for the server. */
+/* Under the lock: without what means nothing any more, as all that was charged then has drained. */
+void mg_redis_forget_owed(struct mg_redis_store *redis);
+/* Applies a refund to this machine's levels, once. */
+void mg_redis_refund_here(struct mg_redis_store *redis, struct mg_redis_request *request);
+/* Applies a refund to this machine's levels and remembers it for the server. */
 void mg_redis_owe(struct mg_redis_store *redis, struct mg_redis_request *request_take);
 
 /* By this machine's levels; the charge is not held by anybody. */

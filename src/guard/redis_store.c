@@ -29,7 +29,7 @@ struct mg_redis_request *mg_redis_request_new(
 bool mg_redis_queue_request(struct mg_redis_store *redis, struct mg_redis_request *request, bool *is_first_out)
 {
 	*is_first_out = TAILQ_EMPTY(&redis->inbox);
-	if (!redis->is_up || redis->is_stopping || redis->held >= MG_REDIS_HELD_MAX)
+	if (!redis->is_up || redis->is_stopping || redis->held >= MG_REDIS_REQUESTS_MAX)
 		return false;
 	redis->held++;
 	TAILQ_INSERT_TAIL(&redis->inbox, request, place);
@@ -111,35 +111,53 @@ static int64_t forgotten_us(const struct mg_charge_item *item, int64_t charged_u
 	return full_us > 1e16 ? INT64_MAX : charged_us + (int64_t)full_us;
 }
 
-/* Under the lock: without what means nothing any more. */
-static void forget_owed(struct mg_redis_store *redis, int64_t now_us)
+static bool means_nothing(const struct mg_redis_request *request, int64_t now_us)
+{
+	for (size_t i = 0; i < request->count; i++)
+		if (request->what != MG_REQUEST_REFUND || forgotten_us(&request->items[i], request->owed_us) > now_us)
+			return false;
+	return true;
+}
+
+static void forget(struct mg_redis_store *redis, struct mg_redis_request *request)
+{
+	TAILQ_REMOVE(&redis->owed, request, place);
+	redis->owed_count--;
+	free(request);
+}
+
+void mg_redis_forget_owed(struct mg_redis_store *redis)
 {
 	struct mg_redis_request *request = TAILQ_FIRST(&redis->owed), *next;
+	int64_t now_us = mg_mono_us();
 
 	for (; request != NULL; request = next) {
-		bool is_over = request->what == MG_REQUEST_REFUND;
-
 		next = TAILQ_NEXT(request, place);
-		for (size_t i = 0; i < request->count; i++)
-			is_over = is_over && forgotten_us(&request->items[i], request->asked_us) <= now_us;
-		if (!is_over && redis->owed_count < MG_REDIS_OWED_MAX)
-			continue;
-		TAILQ_REMOVE(&redis->owed, request, place);
-		redis->owed_count--;
-		free(request);
+		if (means_nothing(request, now_us))
+			forget(redis, request);
 	}
+}
+
+void mg_redis_refund_here(struct mg_redis_store *redis, struct mg_redis_request *request)
+{
+	if (request->owed_us != 0)
+		return;
+	request->owed_us = mg_mono_us();
+	if (request->what == MG_REQUEST_REFUND)
+		redis->memory.refund(redis->memory.context, request->items, request->count);
 }
 
 void mg_redis_owe(struct mg_redis_store *redis, struct mg_redis_request *request_take)
 {
 	struct mg_redis_request *request = request_take;
 
-	if (request->what == MG_REQUEST_REFUND)
-		redis->memory.refund(redis->memory.context, request->items, request->count);
-	request->asked_us = mg_mono_us();
+	mg_redis_refund_here(redis, request);
+	request->is_taught = false;
 	pthread_mutex_lock(&redis->lock);
 	if (redis->owed_count >= MG_REDIS_OWED_MAX)
-		forget_owed(redis, request->asked_us);
+		mg_redis_forget_owed(redis);
+	if (redis->owed_count >= MG_REDIS_OWED_MAX)
+		forget(redis, TAILQ_FIRST(&redis->owed));
 	TAILQ_INSERT_TAIL(&redis->owed, request, place);
 	redis->owed_count++;
 	pthread_mutex_unlock(&redis->lock);

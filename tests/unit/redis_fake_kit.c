@@ -154,6 +154,9 @@ static void answer(struct fake *fake, struct guest *guest, const struct mg_str *
 
 	if (fake->act == ACT_RUDE) {
 		mg_buf_addz(&guest->out, "220 mail.example ESMTP\r\n");
+	} else if (fake->act == ACT_GOSSIP) {
+		mg_buf_addf(&guest->out, "-ERR unknown command, with args beginning with: '%.*s'\r\n",
+			MG_STR_ARGS(mg_str_first(words[count - 1], 20)));
 	} else if (fake->act == ACT_BUSY) {
 		guest->is_leaving = true;
 	} else if (fake->act == ACT_DEAF) {

@@ -10,10 +10,11 @@
 enum fake_act {
 	ACT_GRANT,
 	ACT_SILENT,
-	ACT_DEAF, /* no answer to anything */
-	ACT_BUSY, /* hangs up on whoever connects or says anything */
-	ACT_RUDE, /* nonsense to anything */
-	ACT_LATE, /* grants after 200 ms */
+	ACT_DEAF,   /* no answer to anything */
+	ACT_BUSY,   /* hangs up on whoever connects or says anything */
+	ACT_RUDE,   /* nonsense to anything */
+	ACT_GOSSIP, /* repeats what it was told, the password too */
+	ACT_LATE,   /* grants after 200 ms */
 	ACT_READONLY,
 	ACT_LOADING,
 	ACT_MOVED,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "machine_kit.h"
 #include "redis_fake_kit.h"
@@ -337,6 +338,28 @@ static void nonsense_at_first_is_borne(void **state)
 	fake_end(&fake);
 }
 
+/* Redis itself repeats the arguments of commands it does not know. */
+static void passwords_are_not_repeated(void **state)
+{
+	char path[] = "/tmp/mailguard-password-XXXXXX";
+	struct machine machine;
+	struct fake fake;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "hushhush", 8), 8);
+	fake_begin(&fake, ACT_GOSSIP);
+	machine_begin(&machine, fake.url, path, 0);
+	while (strstr(machine_stats(&machine).trouble, "repeats the password") == NULL)
+		machine_pause();
+	assert_null(strstr(machine_stats(&machine).trouble, "hush"));
+	machine_end(&machine);
+	fake_end(&fake);
+	close(fd);
+	unlink(path);
+}
+
 static void a_server_that_forgets_is_told_each_time(void **state)
 {
 	struct mg_charge_item item = machine_item("forgets", "k", 5, 1);
@@ -435,6 +458,7 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_server_that_is_not_there_is_no_error);
 	ADD_ROWS(tests, n, act_rows, nonsense_is_borne);
 	ADD_ROWS(tests, n, act_rows, nonsense_at_first_is_borne);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(passwords_are_not_repeated);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_server_that_forgets_is_told_each_time);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(what_is_granted_late_is_given_back);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(held_and_dropped_at_random);

@@ -328,6 +328,37 @@ static void what_is_held_at_the_end_is_decided_here(void **state)
 		assert_true(charges[i].is_decided && charges[i].is_local && charges[i].item[0].is_charged);
 }
 
+/* ---- a cluster ---- */
+
+/* All keys of a charge lie in one slot, and no script touches another. */
+static void a_cluster_takes_it(void **state)
+{
+	static char port[8];
+	static const char *const words[] = { "--cluster-enabled", "yes", "--port", port, "--bind", "127.0.0.1", NULL };
+	struct mg_charge charge = { .count = 2,
+		.item = { machine_item("a", "k", 3, 3), machine_item("b", "l", 3, 3) } };
+	struct redis_server node = { .directory = "" };
+	struct machine machine;
+	unsigned number;
+	char said[64];
+
+	(void)state;
+	do
+		number = redis_free_port();
+	while (number > 55535); /* the cluster's own port lies 10000 higher */
+	(void)snprintf(port, sizeof port, "%u", number);
+	redis_begin(&node, words);
+	redis_say(&node, "CLUSTER ADDSLOTSRANGE 0 16383", said, sizeof said);
+	machine_begin(&machine, node.url, "", MACHINE_PATIENT_MS);
+	machine_wait(&machine, true);
+	assert_true(machine_decide(&machine, &charge));
+	assert_false(charge.is_local);
+	machine.store.refund(machine.store.context, charge.item, 2);
+	assert_int_equal(machine_used(&machine, &charge.item[1]), 0);
+	machine_end(&machine);
+	redis_end(&node);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +372,7 @@ int main(void)
 		cmocka_unit_test(what_the_server_says_is_known_here),
 		cmocka_unit_test(what_is_abandoned_is_given_back),
 		cmocka_unit_test(what_is_held_at_the_end_is_decided_here),
+		cmocka_unit_test(a_cluster_takes_it),
 	};
 
 	return cmocka_run_group_tests(tests, begin_server, end_server);
