@@ -118,7 +118,7 @@ struct mg_redis_command mg_redis_command_of(const char *const *words, int count)
 {
 	const char *copy[WORDS];
 	struct mg_redis_command command = { NULL, 0 };
-	int n;
+	long long n;
 
 	mg_assert(count > 0 && count <= WORDS);
 	for (int i = 0; i < count; i++)
