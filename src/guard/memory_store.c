@@ -63,6 +63,8 @@ static struct mg_bucket_level read_level(
 
 	if (row != NULL)
 		level = row->level;
+	if (level.at_ns < 0 || level.at_ns > now_ns)
+		level.at_ns = now_ns; /* no moment of ours: nobody is locked out by it */
 	mg_level_drain(&level, bucket, now_ns);
 	return level;
 }

@@ -255,6 +255,22 @@ static void a_level_outlives_its_limits_numbers(void **state)
 	kit_close(&f.state);
 }
 
+/* State's time never goes back; a level that says otherwise is damaged, and drains from now on. */
+static void a_level_from_the_future_locks_nobody_out(void **state)
+{
+	struct fixture f = begin(16);
+	struct mg_charge_item item = kit_item("a", "k", 10, 3, HARD, 3);
+	struct mg_charge charge = charge_of(&item, 1);
+
+	(void)state;
+	kit_mono_is(1000000 * S);
+	assert_true(spend(&f, &charge));
+	kit_mono_is(S);
+	assert_false(spend(&f, &charge));
+	assert_int_equal(charge.item[0].wait_ns, 3 * S / 10);
+	kit_close(&f.state);
+}
+
 struct list_row {
 	const char *name, *limit, *key, *listed_key;
 };
@@ -335,6 +351,7 @@ int main(void)
 		cmocka_unit_test(a_look_tells_what_stands_there),
 		cmocka_unit_test(what_a_shared_store_told_is_known),
 		cmocka_unit_test(a_level_outlives_its_limits_numbers),
+		cmocka_unit_test(a_level_from_the_future_locks_nobody_out),
 		cmocka_unit_test(a_list_ends_when_it_is_told_to),
 	};
 	size_t n = 0;
