@@ -6,7 +6,9 @@
  * alone while the server is away, slower than MG_STORE_PATIENCE_MS, or answers nonsense. After such trouble the breaker is open:
  * decisions are local at once, and the server is tried again by itself, at first soon, later every few seconds.
  *
- * Threads: start and stop from one; the store from any. */
+ * Threads: start and stop from one; the store from any. A charge's `ready` runs under a lock that abandon() takes too: who calls
+ * abandon() holds no lock that `ready` wants. Stopping lets what is under way finish, 300 ms at most, and waits for a lookup of
+ * the host's name. */
 #ifndef MG_GUARD_REDIS_STORE_H
 #define MG_GUARD_REDIS_STORE_H
 

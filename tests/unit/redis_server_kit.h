@@ -15,7 +15,7 @@ struct redis_server {
 	const char *const *words;
 };
 
-enum { REDIS_SERVER_WORDS = 32 };
+enum { REDIS_SERVER_WORDS = 40 };
 
 void redis_directory(struct redis_server *server); /* makes the directory: for files that the words name */
 /* `words`, ending in NULL: more of its command line; they live as long as the server. NULL: none. */

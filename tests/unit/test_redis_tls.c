@@ -60,8 +60,9 @@ static int begin_server(void **state)
 	static char tls_text[8], port_text[8];
 	static const char *words[] = { "--tls-port", tls_text, "--port", port_text, "--bind", "127.0.0.1",
 		"--tls-cert-file", path[3], "--tls-key-file", path[2], "--tls-ca-cert-file", path[0],
-		"--tls-auth-clients", "no", "--requirepass", "hush", "--user", "guard", "on", ">hush2", "~*", "+@all",
-		NULL };
+		"--tls-auth-clients", "no", "--requirepass", "hush", "--user", "guard", "on", ">hush2",
+		"~mailguard:{rate}:*", "-@all", "+select", "+script|load", "+eval", "+evalsha", "+time", "+mget",
+		"+set", "+del", NULL };
 
 	(void)state;
 	redis_directory(&server);
