@@ -127,13 +127,16 @@ void machine_pause(void)
 	(void)poll(NULL, 0, 2);
 }
 
+bool machine_has_time(int64_t *limit_us, const char *what)
+{
+	if (*limit_us == 0)
+		*limit_us = mg_mono_us() + LONG_S * MG_S_US;
+	if (mg_mono_us() > *limit_us)
+		give_up(what);
+	return true;
+}
+
 void machine_wait(struct machine *machine, bool is_open)
 {
-	int64_t limit_us = mg_mono_us() + LONG_S * MG_S_US;
-
-	while (machine_stats(machine).is_open != is_open) {
-		if (mg_mono_us() > limit_us)
-			give_up(machine_stats(machine).trouble);
-		machine_pause();
-	}
+	MACHINE_UNTIL(machine_stats(machine).is_open == is_open);
 }

@@ -31,6 +31,11 @@ struct mg_charge_item machine_item(const char *name, const char *key, uint64_t l
 
 struct mg_redis_stats machine_stats(struct machine *machine);
 void machine_wait(struct machine *machine, bool is_open); /* until the server decides, or no longer does */
-void machine_pause(void);                                 /* between two looks at what can't be waited for */
+bool machine_has_time(int64_t *limit_us, const char *what);
+/* Waits for what has no event. */
+#define MACHINE_UNTIL(condition)                                                                                       \
+	for (int64_t limit_us_ = 0; !(condition) && machine_has_time(&limit_us_, #condition);)                         \
+	machine_pause()
+void machine_pause(void); /* between two looks at what can't be waited for */
 
 #endif

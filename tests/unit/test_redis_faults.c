@@ -59,8 +59,7 @@ static void wait_for_more(_Atomic uint64_t *count, uint64_t more)
 {
 	uint64_t until = *count + more;
 
-	while (*count < until)
-		machine_pause();
+	MACHINE_UNTIL(*count >= until);
 }
 
 /* While the server is away, a limit of 3 is a limit of 3 here. */
@@ -161,8 +160,7 @@ static void it_comes_back_by_itself(void **state)
 	wait_for_more(&traffic.decisions, 200);
 	row->breaks();
 	machine_wait(&machine, false);
-	while (strstr(machine_stats(&machine).trouble, row->trouble) == NULL)
-		machine_pause();
+	MACHINE_UNTIL(strstr(machine_stats(&machine).trouble, row->trouble) != NULL);
 	wait_for_more(&traffic.local, 200);
 	limits_hold_here(&machine, row->name);
 	assert_true(machine_stats(&machine).trouble[0] != '\0');
@@ -213,8 +211,7 @@ static void refunds_are_remembered(void **state)
 	machine.store.refund(machine.store.context, &item, 1);
 	machine.store.reset(machine.store.context, &other);
 	make_primary();
-	while (machine_used(&machine, &item) != 2 || machine_used(&machine, &other) != 0)
-		machine_pause();
+	MACHINE_UNTIL(machine_used(&machine, &item) == 2 && machine_used(&machine, &other) == 0);
 	machine_end(&machine);
 }
 
@@ -250,13 +247,11 @@ static void a_server_that_is_not_there_is_no_error(void **state)
 	(void)state;
 	machine_begin(&machine, "redis+unix:///nonexistent/redis.sock", "", 0);
 	limits_hold_here(&machine, "k");
-	while (machine_stats(&machine).trouble[0] == '\0')
-		machine_pause();
+	MACHINE_UNTIL(machine_stats(&machine).trouble[0] != '\0');
 	machine_end(&machine);
 	machine_begin(&machine, "redis://nobody.invalid:1/0", "", 0);
 	limits_hold_here(&machine, "k");
-	while (strstr(machine_stats(&machine).trouble, "nobody.invalid") == NULL)
-		machine_pause();
+	MACHINE_UNTIL(strstr(machine_stats(&machine).trouble, "nobody.invalid") != NULL);
 	machine_end(&machine);
 }
 
@@ -306,8 +301,7 @@ static void nonsense_is_borne(void **state)
 	begin_mail(&traffic, &machine);
 	wait_for_more(&traffic.decisions, 50);
 	fake.act = row->act;
-	while (strstr(machine_stats(&machine).trouble, row->trouble) == NULL)
-		machine_pause();
+	MACHINE_UNTIL(strstr(machine_stats(&machine).trouble, row->trouble) != NULL);
 	machine_wait(&machine, false);
 	wait_for_more(&traffic.local, 50);
 	fake.act = ACT_GRANT;
@@ -329,8 +323,7 @@ static void nonsense_at_first_is_borne(void **state)
 	machine_begin(&machine, fake.url, "", 0);
 	limits_hold_here(&machine, "k");
 	if (row->act != ACT_SILENT && row->act != ACT_LATE && row->act != ACT_DEAF)
-		while (strstr(machine_stats(&machine).trouble, row->trouble) == NULL)
-			machine_pause();
+		MACHINE_UNTIL(strstr(machine_stats(&machine).trouble, row->trouble) != NULL);
 	assert_false(machine_stats(&machine).is_open);
 	fake.act = ACT_GRANT;
 	machine_wait(&machine, true);
@@ -351,8 +344,7 @@ static void passwords_are_not_repeated(void **state)
 	assert_int_equal(write(fd, "hushhush", 8), 8);
 	fake_begin(&fake, ACT_GOSSIP);
 	machine_begin(&machine, fake.url, path, 0);
-	while (strstr(machine_stats(&machine).trouble, "repeats the password") == NULL)
-		machine_pause();
+	MACHINE_UNTIL(strstr(machine_stats(&machine).trouble, "repeats the password") != NULL);
 	assert_null(strstr(machine_stats(&machine).trouble, "hush"));
 	machine_end(&machine);
 	fake_end(&fake);
@@ -403,8 +395,7 @@ static void what_is_granted_late_is_given_back(void **state)
 			fake.act = ACT_LATE;
 	} while (!charge.is_refused);
 	assert_true(charge.is_local);
-	while (fake.refunds == refunds)
-		machine_pause();
+	MACHINE_UNTIL(fake.refunds != refunds);
 	machine_end(&machine);
 	fake_end(&fake);
 }

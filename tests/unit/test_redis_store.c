@@ -292,6 +292,8 @@ static void what_is_abandoned_is_given_back(void **state)
 		if (i % 2 == 0) {
 			redis_signal(&server, SIGSTOP); /* it can't answer before it is abandoned */
 			assert_false(machine.store.decide(machine.store.context, &charge));
+			if (i % 4 == 0)
+				machine_pause(); /* it is sent by now */
 			machine.store.abandon(machine.store.context, &charge);
 			redis_signal(&server, SIGCONT);
 		} else {
@@ -299,8 +301,7 @@ static void what_is_abandoned_is_given_back(void **state)
 			machine.store.abandon(machine.store.context, &charge);
 		}
 	}
-	while (machine_used(&machine, &item) > 0)
-		machine_pause();
+	MACHINE_UNTIL(machine_used(&machine, &item) == 0);
 	machine_end(&machine);
 }
 

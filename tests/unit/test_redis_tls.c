@@ -148,8 +148,7 @@ static void decisions_are_local(struct machine *machine, const char *trouble)
 {
 	struct mg_charge_item item = machine_item("login", "k", 3, 1);
 
-	while (strstr(machine_stats(machine).trouble, trouble) == NULL)
-		machine_pause();
+	MACHINE_UNTIL(strstr(machine_stats(machine).trouble, trouble) != NULL);
 	for (int i = 0; i < 4; i++) {
 		struct mg_charge charge = { .count = 1, .item = { item } };
 
