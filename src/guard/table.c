@@ -30,14 +30,14 @@ struct mg_table_memory {
 
 enum { PLAN = offsetof(struct mg_table_memory, sets) + sizeof(uint32_t) }; /* bytes of it before the shards */
 
-static struct mg_table_memory shape_of(const struct mg_table_shape *shape, size_t rows)
+static void lay_out(const struct mg_table_shape *shape, size_t rows, struct mg_table_memory *memory_out)
 {
 	size_t slots = rows + rows / 3 + SPARE;
 	uint32_t shards = 1;
 
 	while (shards < SHARDS_MAX && rows / shards > SHARD_ROWS)
 		shards *= 2;
-	return (struct mg_table_memory){ .magic = MAGIC,
+	*memory_out = (struct mg_table_memory){ .magic = MAGIC,
 		.rows_max = rows,
 		.version = shape->version,
 		.row_bytes = shape->row_bytes,
@@ -57,9 +57,11 @@ static size_t slots_of_shard(const struct mg_table_memory *memory)
 
 size_t mg_table_bytes(const struct mg_table_shape *shape, size_t rows)
 {
-	struct mg_table_memory memory = shape_of(shape, rows);
-	size_t bytes = rows_at(&memory) + memory.shards * slots_of_shard(&memory) * shape->row_bytes;
+	struct mg_table_memory memory;
+	size_t bytes;
 
+	lay_out(shape, rows, &memory);
+	bytes = rows_at(&memory) + memory.shards * slots_of_shard(&memory) * shape->row_bytes;
 	return (bytes + LINE - 1) / LINE * LINE;
 }
 
@@ -77,8 +79,9 @@ static void make_lock(pthread_mutex_t *lock)
 
 bool mg_table_open(struct mg_table *table, const struct mg_table_shape *shape, size_t rows, void *memory, bool is_new)
 {
-	struct mg_table_memory wanted = shape_of(shape, rows), *there = memory;
+	struct mg_table_memory wanted, *there = memory;
 
+	lay_out(shape, rows, &wanted);
 	*table = (struct mg_table){ shape, there };
 	if (!is_new)
 		return memcmp(there, &wanted, PLAN) == 0;
