@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/i18n.h"
 #include "base/ip.h"
+#include "conf/store_url.h"
 
 enum { SHOWN = 48, DOMAIN_MAX = 253, LABEL_MAX = 63, NAME_MAX_BYTES = 63 };
 
@@ -360,26 +361,11 @@ enum mg_rc mg_check_webhook(struct mg_str value, struct mg_err *why)
 		mg_quoted(quoted, value));
 }
 
-/* The value may hold a password: it is never shown. */
 enum mg_rc mg_check_store(struct mg_str value, struct mg_err *why)
 {
-	struct mg_str rest = value, host;
-	uint64_t database;
-	size_t at;
+	struct mg_store_url url;
+	enum mg_rc rc = mg_store_url_parse(value, &url, why);
 
-	if (mg_str_eq(value, MG_STR("memory")))
-		return MG_OK;
-	if (mg_read_token(&rest, MG_STR("redis+unix://")) && rest.n > 0 && rest.p[0] == '/')
-		return mg_check_plain(rest, why);
-	if ((mg_read_token(&rest, MG_STR("redis://")) || mg_read_token(&rest, MG_STR("rediss://"))) &&
-		mg_check_plain(rest, NULL) == MG_OK) {
-		at = mg_str_rfind(rest, '@');
-		host = mg_str_from(rest, at == SIZE_MAX ? 0 : at + 1);
-		rest = host;
-		host = mg_str_cut(&rest, '/');
-		if (is_host_port(host) && (rest.n == 0 || mg_str_to_u64(rest, 1000000, &database)))
-			return MG_OK;
-	}
-	return mg_err_set(why, MG_ESYNTAX,
-		_("this is no store; write \"memory\", \"redis://HOST:PORT/DB\", \"rediss://...\" or \"redis+unix:///PATH\""));
+	explicit_bzero(&url, sizeof url);
+	return rc;
 }

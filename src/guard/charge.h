@@ -29,7 +29,8 @@ struct mg_charge_item {
 
 	/* the answer */
 	bool is_charged;
-	bool is_over;    /* it doesn't fit */
+	bool is_local; /* is_charged: on this machine alone; the shared store knows nothing of it, nor of its refund */
+	bool is_over;  /* it doesn't fit */
 	int64_t wait_ns; /* is_over: until it would; INT64_MAX never */
 	uint64_t used;   /* whole units spent after the decision */
 };
@@ -55,7 +56,7 @@ struct mg_limit_store {
 	/* Nobody wants the answer any more: when this returns `ready` is not running and never will; what was or will be
 	 * charged is given back. */
 	void (*abandon)(void *context, struct mg_charge *charge);
-	/* Gives back what was charged: `limit`, `key`, `bucket` and `cost` of each item count. Borrowed for the call. */
+	/* Gives back what was charged: `limit`, `key`, `bucket`, `cost` and `is_local` of each item count. Borrowed for the call. */
 	void (*refund)(void *context, const struct mg_charge_item *items, size_t count);
 	/* What stands in the levels now, charging nothing: fills used, is_over and wait_ns (of cost 1) from what this machine
 	 * knows. False: never heard of it. */

@@ -6,7 +6,9 @@
  * alone while the server is away, slower than MG_STORE_PATIENCE_MS, or answers nonsense. After such trouble the breaker is open:
  * decisions are local at once, and the server is tried again by itself, at first soon, later every few seconds.
  *
- * Threads: start and stop from one; the store from any. */
+ * Threads: start and stop from one; the store from any. A charge's `ready` runs under a lock that abandon() takes too: who calls
+ * abandon() holds no lock that `ready` wants. Stopping lets what is under way finish, 300 ms at most, and waits for a lookup of
+ * the host's name. */
 #ifndef MG_GUARD_REDIS_STORE_H
 #define MG_GUARD_REDIS_STORE_H
 
@@ -18,9 +20,10 @@ struct mg_redis_options {
 	const char *url; /* state.store, validated: redis://[USER:PASS@]HOST:PORT/DB, rediss://, redis+unix://PATH */
 	const char *password_file; /* "" none; wins over the URL's; its first line */
 	struct mg_state *state;    /* outlives it */
+	unsigned patience_ms;      /* with the server, for one decision; 0: MG_STORE_PATIENCE_MS */
 };
 
-/* MG_ESYNTAX, MG_EPERM: the URL or the password file; a server that is away is no error. */
+/* MG_ESYNTAX, MG_EPERM, MG_ENOENT: the URL or the password file; a server that is away is no error. */
 MG_MUSTCHECK
 enum mg_rc mg_redis_store_start(
 	const struct mg_redis_options *options, struct mg_redis_store **store_out, struct mg_err *err);
