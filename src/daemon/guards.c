@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "guard/account.h"
-#include "guard/memory_store.h"
+#include "guard/chosen_store.h"
 #include "journal/query.h"
 
 enum { SNAPSHOT_S = 10, RECORD_S = 60, RECORD_MS = 3000 };
@@ -15,10 +15,11 @@ struct mg_worker_guards {
 	struct mg_guards all;
 	struct mg_state *state;
 	struct mg_seen seen;
-	struct mg_limit_store memory;
+	struct mg_chosen_store *store;
 
-	pthread_mutex_t saving; /* one snapshot at a time; the path */
-	char *snapshot;         /* "" none */
+	pthread_mutex_t choosing; /* the store */
+	pthread_mutex_t saving;   /* one snapshot at a time; the path */
+	char *snapshot;           /* "" none */
 	int64_t snapshot_due_us, record_due_us;
 	bool is_failing; /* said once */
 };
@@ -35,6 +36,17 @@ static void set_snapshot(struct mg_worker_guards *guards, const char *path)
 	pthread_mutex_unlock(&guards->saving);
 }
 
+/* A store that can't be begun is no reason not to serve: the limits are this machine's own, and state.store says so. */
+static void set_store(struct mg_worker_guards *guards, const struct mg_conf *conf)
+{
+	struct mg_err err = { "" };
+
+	pthread_mutex_lock(&guards->choosing);
+	if (mg_chosen_store_set(guards->store, conf, &err) != MG_OK)
+		mg_log(MG_LOG_ERROR, "store-not-begun: %s; limits are this machine's own", err.text);
+	pthread_mutex_unlock(&guards->choosing);
+}
+
 enum mg_rc mg_worker_guards_start(struct mg_hot *hot, const struct mg_conf *conf, const struct mg_lookup_source *dns,
 	struct mg_worker_guards **guards_out, struct mg_err *err)
 {
@@ -47,6 +59,7 @@ enum mg_rc mg_worker_guards_start(struct mg_hot *hot, const struct mg_conf *conf
 	}
 	*guards_out = guards; /* as long as the process lives */
 	pthread_mutex_init(&guards->saving, NULL);
+	pthread_mutex_init(&guards->choosing, NULL);
 	guards->snapshot_due_us = mg_mono_us() + SNAPSHOT_S * MG_S_US;
 	guards->record_due_us = mg_mono_us() + RECORD_S * MG_S_US;
 	set_snapshot(guards, conf->state.snapshot);
@@ -55,8 +68,11 @@ enum mg_rc mg_worker_guards_start(struct mg_hot *hot, const struct mg_conf *conf
 	guards->seen.state = guards->state;
 	guards->all.state = guards->state;
 	guards->all.seen = &guards->seen;
-	mg_memory_store(guards->state, &guards->memory);
-	guards->all.limits = &guards->memory;
+	guards->store = mg_chosen_store_new(guards->state);
+	if (guards->store == NULL)
+		return mg_err_set(err, MG_ENOMEM, "no memory for the limits");
+	guards->all.limits = mg_chosen_store(guards->store);
+	set_store(guards, conf);
 	return MG_OK;
 }
 
@@ -68,6 +84,17 @@ const struct mg_guards *mg_worker_guards_all(const struct mg_worker_guards *guar
 void mg_worker_guards_set_conf(struct mg_worker_guards *guards, const struct mg_conf *conf)
 {
 	set_snapshot(guards, conf->state.snapshot);
+	set_store(guards, conf);
+}
+
+bool mg_worker_guards_store(struct mg_worker_guards *guards, struct mg_redis_stats *stats_out)
+{
+	bool is_shared;
+
+	pthread_mutex_lock(&guards->choosing);
+	is_shared = mg_chosen_store_stats(guards->store, stats_out);
+	pthread_mutex_unlock(&guards->choosing);
+	return is_shared;
 }
 
 void mg_worker_guards_save(struct mg_worker_guards *guards)
@@ -92,9 +119,22 @@ struct chore {
 	const struct mg_conf *conf;
 };
 
+static void stop_retired(struct mg_worker_guards *guards)
+{
+	struct mg_redis_store *retired;
+
+	pthread_mutex_lock(&guards->choosing);
+	retired = mg_chosen_store_take_retired(guards->store, mg_mono_us());
+	pthread_mutex_unlock(&guards->choosing);
+	mg_redis_store_stop(&retired);
+}
+
 static void save(struct mg_job *job)
 {
-	mg_worker_guards_save(((struct chore *)job)->guards);
+	struct mg_worker_guards *guards = ((struct chore *)job)->guards;
+
+	stop_retired(guards);
+	mg_worker_guards_save(guards);
 }
 
 static void take_outcomes(void *context, const struct mg_login_outcomes *outcomes)

@@ -8,6 +8,7 @@
 #include "control/jobs.h"
 #include "daemon/hot.h"
 #include "guard/guards.h"
+#include "guard/redis_store.h"
 
 struct mg_worker_guards;
 
@@ -21,6 +22,9 @@ const struct mg_guards *mg_worker_guards_all(const struct mg_worker_guards *guar
 
 /* A reload: another store of the limits, where it is another. */
 void mg_worker_guards_set_conf(struct mg_worker_guards *guards, const struct mg_conf *conf);
+
+/* How the shared store does; false: there is none. From any thread. */
+bool mg_worker_guards_store(struct mg_worker_guards *guards, struct mg_redis_stats *stats_out);
 
 /* Once a second: has the snapshot written, and the record asked what became of the mail of logins, where that is due. */
 void mg_worker_guards_tick(struct mg_worker_guards *guards, const struct mg_conf *conf, struct mg_jobs *jobs);

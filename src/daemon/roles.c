@@ -277,6 +277,7 @@ void mg_worker_figures(void *context, struct mg_figures *out)
 		mg_log_reader_stats(w->reader, &out->log);
 	pthread_mutex_unlock(&w->reader_lock);
 	mg_resolver_stats(w->resolver, &out->dns);
+	out->has_store = mg_worker_guards_store(w->guards, &out->store);
 	tell_zones(w, out);
 	mg_milter_stats(&milter);
 	out->milter_sessions = milter.sessions;

@@ -201,14 +201,14 @@ struct mg_txn *mg_session_begin(struct mg_session *session)
 	return txn;
 }
 
-/* Only this thread of control can end what is waited for, and it cancels it first: the session is there. */
-void mg_session_is_ready(void *context)
+/* All that is touched of the session is touched under the lock: who sees there that the answer has come may free it. */
+static void tell_session(struct mg_session *session, bool is_charge)
 {
-	struct mg_session *session = context;
 	struct mg_engine *engine = session->engine;
 
 	pthread_mutex_lock(&engine->lock);
 	session->is_answered = true;
+	session->is_charge_answered = session->is_charge_answered || is_charge;
 	pthread_cond_signal(&session->answered);
 	if (!session->is_ready) {
 		session->is_ready = true;
@@ -217,6 +217,29 @@ void mg_session_is_ready(void *context)
 	pthread_mutex_unlock(&engine->lock);
 	if (engine->wake != NULL)
 		engine->wake(engine->context);
+}
+
+/* Only this thread of control can end what is waited for, and it cancels it first: the session is there. */
+void mg_session_is_ready(void *context)
+{
+	tell_session(context, false);
+}
+
+void mg_session_is_charged(void *context)
+{
+	tell_session(context, true);
+}
+
+bool mg_session_take_charge(struct mg_session *session)
+{
+	struct mg_engine *engine = session->engine;
+	bool has_come;
+
+	pthread_mutex_lock(&engine->lock);
+	has_come = session->is_charge_answered;
+	session->is_charge_answered = false;
+	pthread_mutex_unlock(&engine->lock);
+	return has_come;
 }
 
 static bool wants_checks(const struct mg_conf *conf)

@@ -78,7 +78,7 @@ void mg_gate_expire(struct mg_session *session, struct mg_txn *txn)
 	const struct mg_guards *guards = session->engine->guards;
 
 	mg_inquiry_drop(&gate->inquiry);
-	if (gate->has_asked_store && !gate->charge->is_decided)
+	if (gate->has_asked_store)
 		guards->limits->abandon(guards->limits->context, gate->charge);
 	gate->has_asked_store = false;
 	gate->place = MG_GATE_DONE;

@@ -23,7 +23,7 @@ static struct mg_charge *charge_of(struct mg_session *session, struct mg_txn *tx
 	if (gate->charge == NULL)
 		return NULL;
 	gate->charge->count = 0;
-	gate->charge->ready = mg_session_is_ready;
+	gate->charge->ready = mg_session_is_charged;
 	gate->charge->context = session;
 	gate->charge->is_decided = gate->charge->is_refused = gate->charge->is_local = false;
 	return gate->charge;
@@ -141,11 +141,13 @@ enum mg_step mg_gate_limits(struct mg_session *session, struct mg_txn *txn)
 			return MG_STEP_DONE;
 		}
 		gate->has_asked_store = true;
-		if (store->decide(store->context, gate->charge))
-			gate->charge->is_decided = true;
-	}
-	if (!gate->charge->is_decided)
+		mg_session_take_charge(session); /* what came too late for another one */
+		if (!store->decide(store->context, gate->charge))
+			return MG_STEP_WAIT;
+		gate->charge->is_decided = true;
+	} else if (!mg_session_take_charge(session)) {
 		return MG_STEP_WAIT;
+	}
 	settle_charge(session, txn);
 	gate->has_asked_store = false;
 	gate->place = MG_GATE_DONE;

@@ -8,13 +8,15 @@ struct mg_bill_line {
 	const char *limit, *key;
 	struct mg_bucket bucket;
 	uint64_t cost; /* 0: given back */
+	bool is_local;
 };
 
 /* A message with many recipients pays the same limit for each: those of the message itself are one line a key. */
 static struct mg_bill_line *same_line(const struct mg_bill *bill, const struct mg_charge_item *item, const void *whose)
 {
 	for (struct mg_bill_line *line = bill->first; line != NULL && whose == NULL; line = line->next)
-		if (line->whose == NULL && mg_str_eq(mg_str_z(line->limit), mg_str_z(item->limit)) &&
+		if (line->whose == NULL && line->is_local == item->is_local &&
+			mg_str_eq(mg_str_z(line->limit), mg_str_z(item->limit)) &&
 			mg_str_eq(mg_str_z(line->key), mg_str_z(item->key)))
 			return line;
 	return NULL;
@@ -40,7 +42,9 @@ void mg_bill_add(struct mg_bill *bill, struct mg_arena *arena, const struct mg_c
 		if (line == NULL && (line = mg_arena_take(arena, sizeof *line)) != NULL) {
 			const struct mg_bill_line *before = bill->first;
 
-			*line = (struct mg_bill_line){ .next = bill->first, .whose = whose, .bucket = item->bucket };
+			*line = (struct mg_bill_line){
+				.next = bill->first, .whose = whose, .bucket = item->bucket, .is_local = item->is_local
+			};
 			line->limit = keep(arena, item->limit, before == NULL ? NULL : before->limit);
 			line->key = keep(arena, item->key, before == NULL ? NULL : before->key);
 			bill->first = line;
@@ -60,7 +64,9 @@ static size_t take_some(struct mg_bill_line **from, const void *whose, struct mg
 
 		if (line->cost == 0 || (whose != NULL && line->whose != whose))
 			continue;
-		items[count] = (struct mg_charge_item){ .bucket = line->bucket, .cost = line->cost };
+		items[count] = (struct mg_charge_item){
+			.bucket = line->bucket, .cost = line->cost, .is_local = line->is_local
+		};
 		mg_str_copy(items[count].limit, sizeof items[count].limit, mg_str_z(line->limit));
 		mg_str_copy(items[count].key, sizeof items[count].key, mg_str_z(line->key));
 		line->cost = 0;

@@ -45,6 +45,7 @@ struct mg_charge {
 	bool is_refused;
 	bool is_local; /* the shared store was not to be had: this machine's own levels decided */
 	void *token;   /* the store's, while it holds the charge */
+	void *holder;  /* chosen_store.h's */
 };
 
 /* Who keeps the levels: this machine's memory, or a Redis shared with others. */

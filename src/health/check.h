@@ -12,6 +12,7 @@
 #include "dns/resolver.h"
 #include "engine/counters.h"
 #include "guard/guards.h"
+#include "guard/redis_store.h"
 #include "health/finding.h"
 #include "journal/journal.h"
 #include "journal/query.h"
@@ -28,6 +29,8 @@ struct mg_figures {
 	unsigned milter_sessions, milter_capped, policy_connections;
 	struct mg_counters *counters;
 	const struct mg_guards *guards;
+	bool has_store; /* of limits, shared with others */
+	struct mg_redis_stats store;
 	struct mg_resolver_stats dns;
 	struct {
 		char shown[MG_DNSBL_SHOWN]; /* its name without a key */
@@ -67,8 +70,8 @@ const struct mg_check *mg_check_find(const char *id); /* NULL: no such id */
 void mg_check_threshold(const struct mg_conf *conf, const char *id, double *warn, double *crit);
 
 /* The families, one file each. */
-extern const struct mg_check mg_checks_account[], mg_checks_relaying[];
-extern const size_t mg_checks_account_count, mg_checks_relaying_count;
+extern const struct mg_check mg_checks_account[], mg_checks_relaying[], mg_checks_state[];
+extern const size_t mg_checks_account_count, mg_checks_relaying_count, mg_checks_state_count;
 extern const struct mg_check mg_checks_wiring[], mg_checks_journal[], mg_checks_log[], mg_checks_self[];
 extern const size_t mg_checks_wiring_count, mg_checks_journal_count, mg_checks_log_count, mg_checks_self_count;
 

@@ -21,6 +21,7 @@ static void gather(void)
 	add(mg_checks_journal, mg_checks_journal_count);
 	add(mg_checks_log, mg_checks_log_count);
 	add(mg_checks_relaying, mg_checks_relaying_count);
+	add(mg_checks_state, mg_checks_state_count);
 	add(mg_checks_account, mg_checks_account_count);
 }
 
