@@ -29,7 +29,7 @@ struct mg_control_options {
 	struct mg_health *health;
 	struct mg_counters *counters;
 	const struct mg_guards *guards; /* NULL: nothing is guarded */
-	gid_t admins; /* control.admin_group, or MG_CONTROL_NO_GROUP */
+	gid_t admins;                   /* control.admin_group, or MG_CONTROL_NO_GROUP */
 	void *context;
 	const struct mg_conf *(*pin_conf)(void *context); /* a reference the caller of it drops; from any thread */
 	void (*figures)(void *context, struct mg_figures *figures_out);

@@ -27,9 +27,10 @@ static bool see(void *context, const struct mg_account_view *view)
 
 	report->count++;
 	mg_finding_is(finding, is_acted ? MG_STATE_CRIT : MG_STATE_WARN,
-		view->rung == MG_ACCOUNT_HOLD       ? N_("the account %1 looks compromised; its mail is held")
-		: view->rung == MG_ACCOUNT_TEMPFAIL ? N_("the account %1 looks compromised; its mail is not taken for now")
-						    : N_("the account %1 behaves oddly"),
+		view->rung == MG_ACCOUNT_HOLD ? N_("the account %1 looks compromised; its mail is held")
+		: view->rung == MG_ACCOUNT_TEMPFAIL
+			? N_("the account %1 looks compromised; its mail is not taken for now")
+			: N_("the account %1 behaves oddly"),
 		view->login, NULL);
 	mg_finding_cause(finding,
 		N_("somebody else may know its password; what speaks for that: mailguardctl limits show user:%1"),
