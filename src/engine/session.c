@@ -42,7 +42,9 @@ struct mg_session *mg_session_open(struct mg_engine *engine, const struct mg_cli
 		return NULL;
 	}
 	pthread_mutex_lock(&session->lock);
-	session->is_simulated = client->port == 0 && mg_ip_is_loopback(&client->ip);
+	session->is_simulated =
+		client->port == 0 && mg_ip_is_loopback(&client->ip) &&
+		client->speaker.family == MG_IP_NONE; /* anybody can say by XCLIENT that he is this machine */
 	mg_session_learn(&session->name, client->name);
 	mg_session_learn(&session->server_port, client->server_port);
 	session->speaker = client->speaker;
