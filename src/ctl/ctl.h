@@ -48,6 +48,7 @@ int mg_ctl_trace(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_auth(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_release(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_wire(struct mg_ctl *ctl, int argc, char **argv);
+int mg_ctl_relay_check(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_reload(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_version(struct mg_ctl *ctl, int argc, char **argv);
 
