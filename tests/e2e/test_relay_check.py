@@ -5,8 +5,11 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
+import time
 
 from lab import BUILD
+from relay_variants import BASE, REST, VARIANTS
 from run import quick
 
 CASES = pathlib.Path(__file__).resolve().parents[1] / "data" / "relay-cases"
@@ -47,3 +50,27 @@ def test_recorded_configurations():
         wrong = [text for text in pool.map(judge, cases) if text]
     assert not wrong, f"{len(wrong)} of {len(cases)}:\n" + "\n".join(wrong)
     assert len(cases) >= 168
+
+
+def write_configuration(directory, main_cf, master_cf, files):
+    directory = pathlib.Path(directory)
+    for name, text in {"main.cf": BASE + main_cf, "master.cf": master_cf + REST, **files}.items():
+        (directory / name).write_text(text)
+        os.utime(directory / name, (time.time() - 60, time.time() - 60))
+    return directory
+
+
+def judge_variant(variant):
+    name, verdicts, *configuration = variant
+    with tempfile.TemporaryDirectory() as directory:
+        report = relay_check(write_configuration(directory, *configuration))
+    if report["verdict"] not in verdicts:
+        return f"{name}: {report['verdict']}, not {' or '.join(verdicts)}: {json.dumps(report['paths'])}"
+    return None if all(path["why"] and (path["fix"] or path["kind"] == "note") for path in report["paths"]) else f"{name}: {report}"
+
+
+@quick
+def test_variants():
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        wrong = [text for text in pool.map(judge_variant, VARIANTS) if text]
+    assert not wrong, f"{len(wrong)} of {len(VARIANTS)}:\n" + "\n".join(wrong)
