@@ -88,6 +88,21 @@ bool mg_relay_is_dead(struct mg_relay_proof *proof, const struct mg_relay_model 
 
 /* ---- whom the lists trust ---- */
 
+/* mynetworks without that one. */
+static struct mg_say fix_without(
+	struct mg_relay_proof *proof, const struct mg_relay_model *model, struct mg_str network)
+{
+	struct mg_match_list others = model->mynetworks;
+	size_t kept = 0;
+
+	others.patterns = mg_arena_take(&proof->scratch, (others.count + 1) * sizeof *others.patterns);
+	for (size_t i = 0; others.patterns != NULL && i < model->mynetworks.count; i++)
+		if (!mg_str_eq(model->mynetworks.patterns[i].text, network))
+			others.patterns[kept++] = model->mynetworks.patterns[i];
+	others.count = kept;
+	return mg_relay_fix_networks(proof, model->service, &others);
+}
+
 static void note_trusted(struct mg_relay_proof *proof, const struct mg_relay_model *model,
 	const struct mg_relay_trusted *trusted, bool is_by_style)
 {
@@ -104,7 +119,7 @@ static void note_trusted(struct mg_relay_proof *proof, const struct mg_relay_mod
 			MG_SAY(N_("%1 holds the networks of containers (Docker's bridge): if clients come in through a "
 				  "proxy or a published port, they all arrive as the bridge's gateway and are trusted"),
 				trusted->text.p),
-			mg_relay_fix_networks(proof, model->service, &(struct mg_match_list){ 0 }), "mynetworks");
+			fix_without(proof, model, trusted->text), "mynetworks");
 	else if (trusted->is_private)
 		mg_relay_report_add(proof, MG_RELAY_PATH_NOTE, NULL, trusted->where,
 			MG_SAY(N_("private networks are trusted, %1 for one: right as long as no proxy, container bridge "
