@@ -12,6 +12,7 @@
 const struct mg_command mg_commands[] = {
 	{ "status", "", N_("the health of it all on one screen"), mg_ctl_status },
 	{ "check", "[ID...] [--all] [--list]", N_("run health checks now"), mg_ctl_check },
+	{ "relay-check", "[--config-dir DIR]", N_("prove whether a stranger can relay"), mg_ctl_relay_check },
 	{ "trace", "QUEUEID|MESSAGE-ID|ADDRESS|IP", N_("the story of a message, from connect to delivery"),
 		mg_ctl_trace },
 	{ "recent", "[--since D] [--verdict V] [--client IP] [--sender A] [--user U] [--limit N]",
@@ -48,7 +49,7 @@ static void print_help(FILE *to)
 	fprintf(to,
 		_("Usage: mailguardctl [--socket PATH] [-c FILE] [--json] [--no-color] COMMAND ...\n\nCommands:\n"));
 	for (const struct mg_command *command = mg_commands; command->name != NULL; command++)
-		fprintf(to, "  %-9s %s\n", command->name, _(command->help));
+		fprintf(to, "  %-11s %s\n", command->name, _(command->help));
 	fprintf(to, _("\nEvery command takes --json and --help. See mailguardctl(8).\n"));
 }
 

@@ -70,9 +70,9 @@ const struct mg_check *mg_check_find(const char *id); /* NULL: no such id */
 void mg_check_threshold(const struct mg_conf *conf, const char *id, double *warn, double *crit);
 
 /* The families, one file each. */
-extern const struct mg_check mg_checks_account[], mg_checks_relaying[], mg_checks_state[];
-extern const size_t mg_checks_account_count, mg_checks_relaying_count, mg_checks_state_count;
-extern const struct mg_check mg_checks_wiring[], mg_checks_journal[], mg_checks_log[], mg_checks_self[];
-extern const size_t mg_checks_wiring_count, mg_checks_journal_count, mg_checks_log_count, mg_checks_self_count;
+extern const struct mg_check mg_checks_wiring[], mg_checks_relay[], mg_checks_relaying[], mg_checks_account[],
+	mg_checks_state[], mg_checks_journal[], mg_checks_log[], mg_checks_self[];
+extern const size_t mg_checks_wiring_count, mg_checks_relay_count, mg_checks_relaying_count, mg_checks_account_count,
+	mg_checks_state_count, mg_checks_journal_count, mg_checks_log_count, mg_checks_self_count;
 
 #endif

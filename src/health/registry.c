@@ -17,6 +17,7 @@ static void add(const struct mg_check *rows, size_t n)
 static void gather(void)
 {
 	add(mg_checks_wiring, mg_checks_wiring_count);
+	add(mg_checks_relay, mg_checks_relay_count);
 	add(mg_checks_self, mg_checks_self_count);
 	add(mg_checks_journal, mg_checks_journal_count);
 	add(mg_checks_log, mg_checks_log_count);
