@@ -105,6 +105,16 @@ dns = {{ servers = ( "{dns}" ); timeout_ms = 1000; tries = 1; }};
 """
 
 
+def without_overridden(text):
+    """main.cf with the last word on each parameter alone: Postfix warns of every other, at every start of every program."""
+    entries = {}
+    for line in text.splitlines():
+        name = line.split("=", 1)[0].strip()
+        entries.pop(name, None)
+        entries[name] = line
+    return "\n".join(entries.values()) + "\n"
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -222,7 +232,7 @@ class Lab:
 
     def _write_postfix(self, main_cf, master_cf):
         names = self._names()
-        (self.etc / "main.cf").write_text(MAIN_CF.format(**names) + main_cf.format(**names))
+        (self.etc / "main.cf").write_text(without_overridden(MAIN_CF.format(**names) + main_cf.format(**names)))
         (self.etc / "master.cf").write_text(MASTER_CF.format(**names) + master_cf.format(**names))
         self.age()
         (self.etc / "mailboxes").write_text("ann@local.example ann/\nbob@local.example bob/\n")
