@@ -107,6 +107,21 @@ static json_t *figures_json(const struct mg_figures *figures)
 		"log_source", figures->log.source, "worker_crashes", (json_int_t)counters->worker_crashes);
 }
 
+static json_t *guards_json(const struct mg_figures *figures)
+{
+	const struct mg_counters *counters = figures->counters;
+	struct mg_table_stats keys = { 0 };
+
+	if (figures->guards != NULL && figures->guards->state != NULL)
+		mg_table_stats(mg_state_table(figures->guards->state, MG_STATE_LIMITS), &keys);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b}", "relay_proofs",
+		(json_int_t)counters->relay_proofs.count, "over_limit", (json_int_t)counters->limit_hits, "suspicious",
+		(json_int_t)counters->accounts.count, "banned", (json_int_t)counters->ban_hits, "greylisted",
+		(json_int_t)counters->greylisted, "keys", (json_int_t)keys.rows, "keys_forgotten",
+		(json_int_t)keys.forgotten, "store", figures->has_store ? figures->store.server : "memory",
+		"store_answers", !figures->has_store || figures->store.is_open);
+}
+
 json_t *mg_control_status(const struct mg_control_options *options)
 {
 	const struct mg_conf *conf = options->pin_conf(options->context);
@@ -117,13 +132,13 @@ json_t *mg_control_status(const struct mg_control_options *options)
 
 	options->figures(options->context, &figures);
 	mg_health_wiring(options->health, &wiring);
-	json = json_pack("{s:s, s:s, s:s, s:I, s:{s:b, s:b}, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
+	json = json_pack("{s:s, s:s, s:s, s:I, s:{s:b, s:b}, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
 		mg_check_state_name(worst), "version", PACKAGE_VERSION, "mode",
 		conf->mode == MG_MODE_OBSERVE ? "observe" : "enforce", "uptime_s",
 		(json_int_t)((mg_wall_us() - options->counters->started_us) / MG_S_US), "wiring", "milter",
 		wiring.milter, "policy", wiring.policy, "transactions", transactions(options->counters), "checks",
 		checks, "auth", auth_json(options->counters), "dns", dns_json(&figures.dns), "dnsbl",
-		zones_json(&figures), "figures", figures_json(&figures), "last_crash",
+		zones_json(&figures), "guards", guards_json(&figures), "figures", figures_json(&figures), "last_crash",
 		(json_int_t)(options->counters->last_crash_us / MG_S_US), "last_reload",
 		(json_int_t)(options->counters->last_reload_us / MG_S_US));
 	mg_conf_unref(&conf);

@@ -134,6 +134,35 @@ static void print_checks(const struct mg_ctl *ctl, const json_t *status)
 	}
 }
 
+/* What the guards did, as far as they did anything. */
+static void print_guards(const struct mg_ctl *ctl, const json_t *guards)
+{
+	static const struct {
+		const char *key, *text;
+	} rows[] = {
+		{ "relay_proofs", N_("%" PRId64 " recipients for which Postfix would have relayed for strangers") },
+		{ "over_limit", N_("%" PRId64 " times somebody was over a limit (mailguardctl limits)") },
+		{ "suspicious", N_("%" PRId64 " recipients of accounts that look compromised") },
+		{ "banned", N_("%" PRId64 " recipients of banned senders (mailguardctl ban)") },
+		{ "greylisted", N_("%" PRId64 " messages were asked to come back later") },
+	};
+	bool has_title = false;
+	char text[256];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (mg_ctl_number(guards, rows[i].key) == 0)
+			continue;
+		if (!has_title) {
+			putchar('\n');
+			mg_ctl_print(ctl, MG_INK_STRONG, 0, _("What was guarded against"));
+			putchar('\n');
+		}
+		has_title = true;
+		snprintf(text, sizeof text, _(rows[i].text), mg_ctl_number(guards, rows[i].key));
+		mg_ctl_paragraph(ctl, 2, "", text);
+	}
+}
+
 int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv)
 {
 	json_t *status = NULL, *checks;
@@ -165,6 +194,7 @@ int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv)
 	}
 	print_traffic(ctl, status);
 	print_checks(ctl, status);
+	print_guards(ctl, json_object_get(status, "guards"));
 	json_decref(status);
 	return exit_status;
 }

@@ -25,6 +25,7 @@ enum mg_step mg_gate_bans(struct mg_session *session, struct mg_txn *txn)
 			*p = '?';
 	judgement.text = mg_record_text(txn->record, mg_str_z(text));
 	judgement.rule = mg_record_text(txn->record, mg_str_z(rule));
+	atomic_fetch_add(&session->engine->counters->ban_hits, 1);
 	mg_gate_found(txn, &judgement, false);
 	if (mg_gate_is_refused(txn))
 		txn->gate.place = MG_GATE_DONE;

@@ -26,6 +26,7 @@ static void judge_unknown(struct mg_session *session, struct mg_txn *txn)
 	snprintf(text, sizeof text, "We do not know you yet (greylisting), please try again in %s",
 		mg_gate_span(wait, (uint64_t)wait_s));
 	judgement.text = mg_record_text(txn->record, mg_str_z(text));
+	atomic_fetch_add(&session->engine->counters->greylisted, 1);
 	mg_gate_found(txn, &judgement, false);
 }
 
