@@ -37,6 +37,7 @@ struct mg_counters {
 	struct mg_evidence relay_spoofs; /* sessions whose client was claimed by somebody who may not (XCLIENT) */
 	struct mg_evidence accounts;     /* mail of accounts that look compromised, refused or held */
 	_Atomic uint64_t limit_hits;     /* charges that were over a limit */
+	_Atomic uint64_t ban_hits, greylisted;
 	_Atomic uint64_t milter_sessions, policy_requests, policy_malformed;
 	_Atomic uint64_t worker_starts, worker_crashes;
 	_Atomic int64_t last_crash_us, last_reload_us; /* wall; 0 never */
