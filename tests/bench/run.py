@@ -13,6 +13,7 @@ import tempfile
 sys.dont_write_bytecode = True
 
 import end_to_end  # noqa: E402
+import limiters  # noqa: E402
 import parts  # noqa: E402
 import senders  # noqa: E402
 
@@ -21,6 +22,7 @@ PARTS = {
     "policy": (parts.policy, "the policy door"),
     "journal": (parts.journal, "the journal's disk"),
     "limits": (parts.limits, "rate limits in memory"),
+    "policy-limits": (limiters.policy_limits, "rate limits by policy"),
     "memory": (parts.memory, "memory"),
     "status": (parts.status, "status while mail flows"),
     "auth": (senders.auth, "the sender's checks, DNS warm"),
