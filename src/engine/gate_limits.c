@@ -1,6 +1,7 @@
 /* The limits: what an event costs, whether that fits, and what is given back. */
 #include "engine/gate_steps.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,7 +20,8 @@ static struct mg_charge *charge_of(struct mg_session *session, struct mg_txn *tx
 	struct mg_gate *gate = &txn->gate;
 
 	if (gate->charge == NULL)
-		gate->charge = mg_arena_take(&txn->record->arena, sizeof *gate->charge);
+		gate->charge = mg_arena_take(&txn->record->arena,
+			offsetof(struct mg_charge, item) + txn->conf->rate.limit_count * sizeof(struct mg_charge_item));
 	if (gate->charge == NULL)
 		return NULL;
 	gate->charge->count = 0;

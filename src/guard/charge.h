@@ -36,7 +36,6 @@ struct mg_charge_item {
 };
 
 struct mg_charge {
-	struct mg_charge_item item[MG_CHARGE_ITEMS];
 	size_t count;
 	/* Told when a decision that did not come at once is there. From any thread; may only signal. */
 	void (*ready)(void *context);
@@ -46,6 +45,8 @@ struct mg_charge {
 	bool is_local; /* the shared store was not to be had: this machine's own levels decided */
 	void *token;   /* the store's, while it holds the charge */
 	void *holder;  /* chosen_store.h's */
+	/* The last member: whoever knows that there will be fewer may give it less memory. */
+	struct mg_charge_item item[MG_CHARGE_ITEMS];
 };
 
 /* Who keeps the levels: this machine's memory, or a Redis shared with others. */
