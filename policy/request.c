@@ -2,12 +2,12 @@
 
 size_t mg_policy_request_length(struct mg_str buffered)
 {
-	size_t end;
+	struct mg_str rest = buffered;
 
-	if (mg_str_starts(buffered, MG_STR("\n")))
-		return 1;
-	end = mg_str_find_str(buffered, MG_STR("\n\n"));
-	return end == SIZE_MAX ? 0 : end + 2;
+	while (mg_str_find(rest, '\n') != SIZE_MAX)
+		if (mg_str_cut(&rest, '\n').n == 0)
+			return buffered.n - rest.n;
+	return 0;
 }
 
 /* The attributes that are kept as text, and where. */
@@ -54,30 +54,42 @@ static enum mg_policy_stage stage_of(struct mg_str word)
 	return MG_POLICY_OTHER;
 }
 
+/* A request has thirty attributes and each is held against a dozen names: most differ at a glance. */
+static bool is_name(struct mg_str name, struct mg_str wanted)
+{
+	return name.n == wanted.n && name.p[0] == wanted.p[0] && mg_str_eq(name, wanted);
+}
+
+static void take_text(struct mg_policy_request *request, size_t place, struct mg_str value)
+{
+	struct mg_str *text = (struct mg_str *)(void *)((char *)request + place);
+
+	if (text->p == NULL)
+		*text = value;
+}
+
 static void take(struct mg_policy_request *request, struct mg_str name, struct mg_str value)
 {
 	uint64_t number;
 
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		struct mg_str *place = (struct mg_str *)((char *)request + texts[i].place);
-
-		if (mg_str_eq(texts[i].name, name)) {
-			if (place->p == NULL)
-				*place = value;
+	if (name.n == 0)
+		return;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (is_name(name, texts[i].name)) {
+			take_text(request, texts[i].place, value);
 			return;
 		}
-	}
-	if (mg_str_eq(name, MG_STR("client_address")) && request->client.ip.family == MG_IP_NONE)
+	if (is_name(name, MG_STR("client_address")) && request->client.ip.family == MG_IP_NONE)
 		mg_ip_parse(value, &request->client.ip);
-	else if (mg_str_eq(name, MG_STR("client_port")) && mg_str_to_u64(value, 65535, &number))
+	else if (is_name(name, MG_STR("client_port")) && mg_str_to_u64(value, 65535, &number))
 		request->client.port = (unsigned)number;
-	else if (mg_str_eq(name, MG_STR("protocol_state")))
+	else if (is_name(name, MG_STR("protocol_state")))
 		request->stage = stage_of(value);
-	else if (mg_str_eq(name, MG_STR("policy_context")))
+	else if (is_name(name, MG_STR("policy_context")))
 		request->is_tap = mg_str_eq(value, MG_STR(MG_POLICY_TAP));
-	else if (mg_str_eq(name, MG_STR("size")) && mg_str_to_u64(value, INT64_MAX, &number))
+	else if (is_name(name, MG_STR("size")) && mg_str_to_u64(value, INT64_MAX, &number))
 		request->size_bytes = number;
-	else if (mg_str_eq(name, MG_STR("recipient_count")) && mg_str_to_u64(value, 1000000, &number))
+	else if (is_name(name, MG_STR("recipient_count")) && mg_str_to_u64(value, 1000000, &number))
 		request->recipient_count = (unsigned)number;
 }
 
