@@ -44,7 +44,7 @@ static void check_compromised(const struct mg_check_env *env, struct mg_finding 
 {
 	struct report report = { finding, 0 };
 
-	if (env->figures == NULL) {
+	if (env->figures == NULL || env->figures->guards == NULL) {
 		mg_finding_is(finding, MG_STATE_UNKNOWN,
 			N_("mailguardd does not answer, so nothing is known of its accounts"), NULL);
 		return;
