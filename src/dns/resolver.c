@@ -87,7 +87,7 @@ static const struct mg_dns_answer *ask(void *context, const struct mg_dns_questi
 	pthread_mutex_lock(&resolver->lock);
 	is_first = resolver->inbox == NULL;
 	answer = join_or_begin(resolver, question, finished, &asking);
-	if (answer == NULL && lookup != NULL) {
+	if (answer == NULL) {
 		*token_out = mg_waiters_add(&resolver->waiters, &asking->waiters, lookup, slot, deadline_us);
 		if (*token_out == NULL)
 			answer = mg_dns_answer_trouble(MG_DNS_BUDGET);
@@ -232,17 +232,6 @@ enum mg_rc mg_resolver_set_options(
 const struct mg_lookup_source *mg_resolver_source(struct mg_resolver *resolver)
 {
 	return &resolver->source;
-}
-
-void mg_resolver_prefetch(struct mg_resolver *resolver, struct mg_str name, enum mg_dns_type type)
-{
-	struct mg_dns_question question;
-	const struct mg_dns_answer *answer;
-
-	if (!mg_dns_question_make(name, type, &question))
-		return;
-	answer = ask(resolver, &question, 0, NULL, 0, NULL);
-	mg_dns_answer_unref(&answer);
 }
 
 void mg_resolver_stats(struct mg_resolver *resolver, struct mg_resolver_stats *stats_out)

@@ -42,9 +42,6 @@ enum mg_rc mg_resolver_set_options(
 /* The resolver as the source of lookups; valid while the resolver is. */
 const struct mg_lookup_source *mg_resolver_source(struct mg_resolver *resolver);
 
-/* Asks, so that the answer is in the cache when it is needed; nobody is told. */
-void mg_resolver_prefetch(struct mg_resolver *resolver, struct mg_str name, enum mg_dns_type type);
-
 enum { MG_RESOLVER_LATENCY_BUCKETS = 16 }; /* bucket b: under 2^b ms; the last: above */
 
 struct mg_server_stats {
