@@ -198,8 +198,10 @@ void mg_txn_conclude(struct mg_txn *txn, struct mg_counters *counters)
 {
 	struct mg_verdict withheld = { .action = MG_ACTION_ACCEPT };
 
-	if (txn->evaluation == NULL)
+	if (txn->evaluation == NULL) {
+		txn->record->auth_facts = MG_AUTH_FACTS_NONE;
 		return;
+	}
 	if (!txn->record->by_milter && txn->conf->mode == MG_MODE_OBSERVE &&
 		mg_evaluation_step(txn->evaluation) == MG_STEP_DONE) {
 		mg_txn_judge(txn);

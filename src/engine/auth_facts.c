@@ -76,7 +76,7 @@ void mg_auth_facts_write(const struct mg_evaluation *evaluation, struct mg_buf *
 	struct mg_auth_facts facts;
 
 	mg_auth_facts_of(evaluation, &facts);
-	mg_buf_addz(out, "v1");
+	mg_buf_addz(out, MG_AUTH_FACTS_NONE);
 	if (facts.spf_helo != MG_RESULT_UNSET)
 		mg_buf_addf(out, " helo=%s", mg_result_name(facts.spf_helo));
 	if (facts.dmarc != MG_RESULT_UNSET)

@@ -26,6 +26,9 @@ struct mg_auth_facts { /* borrows all texts, which are never NULL */
 	char listing_zone[MG_DNSBL_SHOWN]; /* the first blocklist that lists the client, "" none */
 };
 
+/* The line of a transaction whose sender was not checked; a record without any line is older than they are. */
+#define MG_AUTH_FACTS_NONE "v1"
+
 void mg_auth_facts_of(const struct mg_evaluation *evaluation, struct mg_auth_facts *facts_out);
 
 /* The line for the record, of an evaluation. */
