@@ -450,7 +450,7 @@ static void run(struct course *course, struct mg_replayed *out)
 	bool is_accepted;
 
 	class_client(course);
-	if (!record->by_milter || !is_refused_early(record))
+	if (!record->by_milter || !(is_refused_early(record) || is_unfinished(record)))
 		judge_sender(course);
 	take_recipients(course);
 	conclude(course, out);

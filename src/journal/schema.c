@@ -116,7 +116,7 @@ static const char *const statements[MG_STMTS] = {
 	[MG_STMT_READ_RECIPIENTS] = "SELECT * FROM recipient WHERE slot BETWEEN ? AND ?",
 	[MG_STMT_DROP_RECIPIENTS] = "DELETE FROM recipient WHERE slot BETWEEN ? AND ?",
 	[MG_STMT_DROP_RECIPIENT] = "DELETE FROM recipient WHERE slot=?",
-	[MG_STMT_REFUSE] = "UPDATE recipient SET verdict=?,code=?,dsn=?,reply=?,last_us=? WHERE slot=?",
+	[MG_STMT_REFUSE] = "UPDATE recipient SET verdict=?,code=?,dsn=?,reply=?,last_us=?,rule=NULL WHERE slot=?",
 	[MG_STMT_REFUSE_ALL] = "UPDATE recipient SET verdict=?1,code=?2,dsn=?3,reply=?4,last_us=?5"
 			       " WHERE slot BETWEEN ?6 AND ?7 AND verdict NOT IN (2,3)",
 	[MG_STMT_ANY_ACCEPTED] = "SELECT 1 FROM recipient WHERE slot BETWEEN ? AND ? AND verdict NOT IN (2,3)"
