@@ -152,7 +152,8 @@ static void show_progress(struct question *question, const struct mg_record *rec
 
 	if (!question->has_progress || ++question->seen % PROGRESS_EVERY != 0)
 		return;
-	fprintf(stderr, _("\r%" PRIu64 " transactions, up to %s "), question->seen,
+	fputc('\r', stderr);
+	fprintf(stderr, _("%" PRIu64 " transactions, up to %s "), question->seen,
 		mg_wall_text(when, sizeof when, record->time_us));
 	fflush(stderr);
 }

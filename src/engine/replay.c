@@ -24,7 +24,7 @@ struct course {
 	bool is_exempt;
 	bool is_old; /* from before it was kept who refused a recipient */
 	bool *is_taken;
-	size_t taken;
+	size_t taken, refused;       /* by guards and checks */
 	struct mg_judgement auth;    /* of the sender's checks */
 	struct mg_judgement refusal; /* of a recipient: the one that decides if all are refused */
 	struct mg_judgement hold;    /* what guards ask for without refusing a recipient */
@@ -265,6 +265,8 @@ static void take_recipients(struct course *course)
 		} else if (take_recipient(course, r)) {
 			course->is_taken[i] = true;
 			course->taken++;
+		} else {
+			course->refused++;
 		}
 	}
 }
@@ -403,7 +405,9 @@ static void conclude(struct course *course, struct mg_replayed *out)
 	struct mg_judgement verdict;
 
 	*out = (struct mg_replayed){ .action = MG_ACTION_ACCEPT, .code = "", .text = "", .rule = "" };
-	if (course->taken == 0 && course->refusal.action != MG_ACTION_ACCEPT) {
+	if (course->taken == 0 && course->refused == 0) {
+		leave(record, out);
+	} else if (course->taken == 0) {
 		out->action = course->refusal.action;
 		say(course, &course->refusal, out);
 	} else if (is_unfinished(record)) {

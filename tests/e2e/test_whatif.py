@@ -66,9 +66,11 @@ def send_all(lab, has_guesses):
 def verdicts(lab, count):
     """(sender, action, rule) in their order; where nothing was done no rule."""
     wait_until("all is recorded and delivered", lambda: len(lab.recent("--limit", "1000")) >= count and all(
-        r["delivery"] != "unknown" or r["verdict"] != "accept" or t["verdict"]["action"] != "accept"
+        r["delivery"] != "unknown" or r["verdict"] != "accept" or t["verdict"]["action"] not in ("accept", "observe")
         for t in lab.recent("--limit", "1000") if not t["sender"].startswith("rset") for r in t["recipients"]))
-    return [(t["id"], t["sender"], t["verdict"]["action"], t["verdict"]["rule"]) for t in reversed(lab.recent("--limit", "1000"))]
+    rows = [(t["id"], t["sender"], t["verdict"]["action"], t["verdict"]["rule"]) for t in reversed(lab.recent("--limit", "1000"))]
+    # policy's "later" for a recipient that Postfix then refuses for good leaves our rule beside Postfix's refusal
+    return [(*row[:3], "postfix:5.1.1" if row[2:] == ("reject", "limit:fail") else row[3]) for row in rows]
 
 
 def told(rows, answer):
@@ -82,8 +84,6 @@ def told(rows, answer):
 
 
 def really(rows):
-    """Policy's "later" for a recipient that Postfix then refuses for good leaves our rule beside Postfix's refusal."""
-    rows = [(name, sender, action, "postfix:5.1.1" if (action, rule) == ("reject", "limit:fail") else rule) for name, sender, action, rule in rows]
     return [(sender, "accept" if action == "observe" else action, rule if action not in ("accept", "observe") else "")
             for _, sender, action, rule in rows]
 
@@ -114,6 +114,8 @@ def agree(conf_then, asked, conf_asked, off=""):
     with sent_under(conf_asked, off) as now:
         truth = really(verdicts(now, COUNT - 4 * bool(off)))
     said = told(rows, answer)
+    if off:  # policy's records come later than those of the log
+        said, truth = sorted(said), sorted(truth)
     assert len(said) == len(truth), (said, truth)
     wrong = [(a, b) for a, b in zip(said, truth) if a != b]
     assert not wrong, f"(said, true): {wrong}\nunknown: {answer['unknown_reasons']}"
@@ -196,7 +198,7 @@ def test_wrong_input_is_told_in_one_line():
             columns = [row[1] for row in db.execute("PRAGMA table_info(txn)") if row[1] != "seq"]
             db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200000) "
                        f"INSERT INTO txn({','.join(columns)}) SELECT {','.join('t.' + c for c in columns)} FROM "
-                       "(SELECT * FROM txn WHERE is_shown=1 ORDER BY seq LIMIT 1) t, n")
+                       "(SELECT * FROM txn WHERE is_shown=1 AND by_milter=1 ORDER BY seq LIMIT 1) t, n")
         answer = lab.mailguard.json("whatif", "--timeout", "1s", "--set", "mode=enforce", "--set", "auth.iprev=enforce")
         assert not answer["complete"] and 0 < answer["transactions"] < 200000, answer["transactions"]
         assert len(answer["messages"]) == 1000 and answer["messages_left_out"] == answer["changed"] - 1000, answer["changed"]
