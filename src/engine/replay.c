@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "engine/replay_limits.h"
+#include "engine/replay_sender.h"
+#include "engine/replay_words.h"
 #include "guard/seen.h"
 
 struct mg_replay {
@@ -21,6 +23,7 @@ struct course {
 	const struct mg_conf *conf;
 	struct mg_record *record;
 	bool is_soft; /* mode "observe": nothing is refused */
+	struct mg_hearing hearing;
 	bool is_exempt;
 	bool is_old; /* from before it was kept who refused a recipient */
 	bool *is_taken;
@@ -102,74 +105,9 @@ static void class_client(struct course *course)
 	if (!replay->has_other_trust)
 		return;
 	if (is_trusted_now(replay, &record->client_ip))
-		course->is_exempt = true;
+		course->is_exempt = course->hearing.is_newly_trusted = true;
 	else if (record->relay == MG_RELAY_TRUSTED && was_trusted_by_setting(replay, &record->client_ip))
 		miss(course, MG_GAP_TRUST);
-}
-
-/* ---- what the guards said ---- */
-
-/* What a recorded word of a guard comes to under these settings; false: nothing. Limits are spent anew. */
-static bool word_of_guard(
-	const struct course *course, enum mg_action action, struct mg_str rule, enum mg_action *action_out)
-{
-	const struct mg_conf *conf = course->conf;
-
-	*action_out = action;
-	if (mg_str_eq(rule, MG_STR("relay:stranger")))
-		return conf->relay.action == MG_RELAY_ACTION_REJECT &&
-		       !(course->replay->has_other_trust && is_trusted_now(course->replay, &course->record->client_ip));
-	if (mg_str_eq(rule, MG_STR("abuse:account"))) {
-		*action_out = conf->abuse.action == MG_ABUSE_HOLD ? MG_ACTION_QUARANTINE : MG_ACTION_TEMPFAIL;
-		return conf->abuse.action == MG_ABUSE_HOLD || conf->abuse.action == MG_ABUSE_TEMPFAIL;
-	}
-	if (mg_str_eq(rule, MG_STR("greylist")))
-		return conf->greylist.enabled;
-	return mg_str_starts(rule, MG_STR("ban:"));
-}
-
-/* In the order in which the gate asks. */
-static int place_of(struct mg_str rule)
-{
-	return mg_str_starts(rule, MG_STR("ban:"))    ? 0
-	       : mg_str_starts(rule, MG_STR("relay")) ? 1
-	       : mg_str_eq(rule, MG_STR("greylist"))  ? 2
-						      : 3;
-}
-
-struct words { /* the first that refuses, and the gravest that does not */
-	struct mg_judgement refusal, hold;
-	int place;
-};
-
-static void hear(struct course *course, struct words *words, enum mg_action said, struct mg_str rule, const char *code,
-	const char *dsn, const char *text)
-{
-	enum mg_action action;
-	struct mg_judgement judgement;
-
-	if (!word_of_guard(course, said, rule, &action))
-		return;
-	judgement = (struct mg_judgement){ action, action == MG_ACTION_TEMPFAIL ? "451" : code, dsn, text,
-		mg_record_text(course->record, rule) };
-	if (is_refusal(action) && !course->is_soft) {
-		if (words->refusal.action == MG_ACTION_ACCEPT || place_of(rule) < words->place)
-			words->refusal = judgement;
-		words->place = place_of(mg_str_z(words->refusal.rule));
-	} else {
-		keep_gravest(&words->hold, &judgement);
-	}
-}
-
-static struct words hear_list(struct course *course, const char *asked)
-{
-	struct words words = { nothing, nothing, 9 };
-	struct mg_str rest = mg_str_z(asked), rule;
-	enum mg_action action;
-
-	while (mg_read_asked(&rest, &action, &rule))
-		hear(course, &words, action, rule, "550", "5.7.1", "");
-	return words;
 }
 
 /* ---- recipients ---- */
@@ -182,12 +120,12 @@ static bool is_refused_by_us(const struct course *course, const struct mg_recipi
 						  !begins(course->record->rule, MG_STR("client:")));
 }
 
-static struct words words_about(struct course *course, const struct mg_recipient *recipient)
+static struct mg_heard words_about(struct course *course, const struct mg_recipient *recipient)
 {
-	struct words words = hear_list(course, recipient->asked);
+	struct mg_heard words = mg_hear_list(&course->hearing, recipient->asked);
 
 	if (is_refusal(recipient->verdict))
-		hear(course, &words, recipient->verdict,
+		mg_hear(&course->hearing, &words, recipient->verdict,
 			mg_str_z(recipient->rule != NULL ? recipient->rule : course->record->rule), recipient->code,
 			recipient->dsn, recipient->reply);
 	return words;
@@ -229,7 +167,7 @@ static bool has_relay_gap(const struct course *course)
 /* False: refused. */
 static bool take_recipient(struct course *course, const struct mg_recipient *recipient)
 {
-	struct words words = words_about(course, recipient);
+	struct mg_heard words = words_about(course, recipient);
 	struct mg_judgement limit = nothing;
 
 	mg_replay_limits_clock(recipient->time_us);
@@ -271,72 +209,28 @@ static void take_recipients(struct course *course)
 	}
 }
 
-/* ---- the sender's checks ---- */
-
-struct facts {
-	struct mg_auth_facts auth;
-	struct mg_auth_gaps gaps;
-};
-
-static bool is_unset(enum mg_level level, enum mg_result result)
-{
-	return level == MG_LEVEL_ENFORCE && result == MG_RESULT_UNSET;
-}
-
-/* The first thing that an enforced method would have had to know. Policy alone never knew of DKIM, ARC and DMARC. */
-static enum mg_replay_gap gap_of(const struct course *course, const struct facts *facts)
-{
-	const struct mg_conf *conf = course->conf;
-	bool has_message = course->record->by_milter;
-
-	if (conf->auth.dnsbl_action == MG_LEVEL_ENFORCE && conf->auth.dnsbl_count > 0 &&
-		(facts->gaps.dnsbl || !facts->auth.has_dnsbl))
-		return MG_GAP_DNSBL;
-	if (is_unset(conf->auth.iprev, facts->auth.iprev))
-		return MG_GAP_IPREV;
-	if (is_unset(conf->auth.spf, facts->auth.spf) || (conf->auth.spf == MG_LEVEL_ENFORCE && facts->gaps.spf_helo))
-		return MG_GAP_SPF;
-	if (has_message && is_unset(conf->auth.dkim, facts->auth.dkim))
-		return MG_GAP_DKIM;
-	if (has_message && is_unset(conf->auth.arc, facts->auth.arc))
-		return MG_GAP_ARC;
-	if (!has_message || conf->auth.dmarc != MG_LEVEL_ENFORCE)
-		return MG_GAP_NONE;
-	if (facts->auth.dmarc == MG_RESULT_UNSET || facts->gaps.dmarc)
-		return MG_GAP_DMARC;
-	if (course->replay->has_other_sealers && facts->auth.arc != MG_RESULT_NONE &&
-		facts->auth.dmarc == MG_RESULT_FAIL)
-		return MG_GAP_SEALERS;
-	return MG_GAP_NONE;
-}
+/* ---- the message ---- */
 
 static void judge_sender(struct course *course)
 {
-	struct facts facts;
 	enum mg_replay_gap gap;
 
 	if (course->is_exempt)
 		return;
-	(void)mg_auth_facts_read(course->record, course->conf, &facts.auth, &facts.gaps);
-	gap = gap_of(course, &facts);
-	if (gap == MG_GAP_DNSBL) /* what is known of the lists may be outweighed by what is not */
-		facts.auth.has_dnsbl = false;
-	mg_enforce_facts(&facts.auth, course->conf, course->record, &course->auth);
-	if (gap != MG_GAP_NONE && (course->auth.action != MG_ACTION_REJECT || gap == MG_GAP_SEALERS))
+	gap = mg_replay_sender(course->record, course->conf, course->replay->has_other_sealers, &course->auth);
+	if (gap != MG_GAP_NONE)
 		miss(course, gap);
 }
-
-/* ---- the message ---- */
 
 /* What the guards say of the message: not asked about one that the checks refuse. */
 static struct mg_judgement pass_guards(struct course *course)
 {
 	const struct mg_record *record = course->record;
-	struct words words = hear_list(course, record->asked);
+	struct mg_heard words = mg_hear_list(&course->hearing, record->asked);
 	struct mg_judgement limit = nothing;
 
 	if (course->is_old && !is_refusal(record->action))
-		hear(course, &words, record->would != MG_ACTION_NONE ? record->would : record->action,
+		mg_hear(&course->hearing, &words, record->would != MG_ACTION_NONE ? record->would : record->action,
 			mg_str_z(record->rule), "550", "5.7.1", record->text);
 	note(course, &words.hold);
 	if (is_refusal(words.refusal.action))
@@ -405,7 +299,7 @@ static void conclude(struct course *course, struct mg_replayed *out)
 	struct mg_judgement verdict;
 
 	*out = (struct mg_replayed){ .action = MG_ACTION_ACCEPT, .code = "", .text = "", .rule = "" };
-	if (course->taken == 0 && course->refused == 0) {
+	if (course->taken == 0 && course->refused == 0 && record->recipients != NULL) {
 		leave(record, out);
 	} else if (course->taken == 0) {
 		out->action = course->refusal.action;
@@ -430,7 +324,7 @@ static void conclude(struct course *course, struct mg_replayed *out)
 /* Postfix's refusal of it all: the limits were asked, and give back what they took. */
 static void spend_in_vain(struct course *course)
 {
-	course->is_soft = true;
+	course->is_soft = course->hearing.is_soft = true;
 	take_recipients(course);
 	mg_replay_limits_close(course->replay->limits, course->record, false, course->is_taken, &course->bill);
 }
@@ -471,6 +365,7 @@ void mg_replay_take(struct mg_replay *replay, const struct mg_walked *walked, st
 		.conf = replay->conf,
 		.record = record,
 		.is_soft = replay->conf->mode == MG_MODE_OBSERVE,
+		.hearing = { replay->conf, record, replay->conf->mode == MG_MODE_OBSERVE, false },
 		.is_old = record->auth_facts[0] == '\0',
 		.auth = nothing,
 		.refusal = nothing,
