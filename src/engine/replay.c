@@ -301,7 +301,7 @@ static void conclude(struct course *course, struct mg_replayed *out)
 	*out = (struct mg_replayed){ .action = MG_ACTION_ACCEPT, .code = "", .text = "", .rule = "" };
 	if (course->taken == 0 && course->refused == 0 && record->recipients != NULL) {
 		leave(record, out);
-	} else if (course->taken == 0) {
+	} else if (course->taken == 0 && course->refused > 0) {
 		out->action = course->refusal.action;
 		say(course, &course->refusal, out);
 	} else if (is_unfinished(record)) {

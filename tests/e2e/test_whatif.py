@@ -177,7 +177,6 @@ def test_less_than_was_enforced():
 def test_wrong_input_is_told_in_one_line():
     with Lab(conf='mode = "observe";') as lab:
         lab.start()
-        lab.send("a\"\x1b[2Jb@one.example", "ann@local.example", address=STRANGER, message=letter("joe@none.example"))
         lab.send("zoe@one.example", "ann@local.example", address=STRANGER)
         lab.record(lambda t: t["sender"] == "zoe@one.example")
         for status, words in ((64, ()), (64, ("--set", "mode")), (64, ("--since", "soon", "--set", "mode=enforce")),
@@ -186,8 +185,6 @@ def test_wrong_input_is_told_in_one_line():
                               (64, ("--set", "mode=enforce") * 65)):
             done = lab.mailguard.ctl("whatif", *words)
             assert (done.returncode, done.stdout) == (status, "") and len(done.stderr.splitlines()) == 1, (words, done)
-        shown = lab.mailguard.ctl("whatif", "--set", "mode=enforce", "--set", "auth.iprev=enforce")
-        assert shown.returncode == 0 and "\x1b" not in shown.stdout, shown.stdout
         lab.mailguard.stop()
         # without a daemon
         answer = lab.mailguard.json("whatif", "--set", "mode=enforce", "--set", "auth.iprev=enforce")
@@ -195,14 +192,17 @@ def test_wrong_input_is_told_in_one_line():
         # a time that is over tells what was seen
         journal = lab.state / "journal.db"
         with sqlite3.connect(journal) as db:
+            values = {"sender": "'a' || char(27) || '[2J' || char(10) || '@one.example'", "from_domain": "char(27) || '[31mx'"}
             columns = [row[1] for row in db.execute("PRAGMA table_info(txn)") if row[1] != "seq"]
             db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<200000) "
-                       f"INSERT INTO txn({','.join(columns)}) SELECT {','.join('t.' + c for c in columns)} FROM "
-                       "(SELECT * FROM txn WHERE is_shown=1 AND by_milter=1 ORDER BY seq LIMIT 1) t, n")
+                       f"INSERT INTO txn({','.join(columns)}) SELECT {','.join(values.get(c, 't.' + c) for c in columns)} FROM "
+                       "(SELECT * FROM txn WHERE is_shown=1 AND by_milter=1 AND sender='zoe@one.example') t, n")
         answer = lab.mailguard.json("whatif", "--timeout", "1s", "--set", "mode=enforce", "--set", "auth.iprev=enforce")
         assert not answer["complete"] and 0 < answer["transactions"] < 200000, answer["transactions"]
         assert len(answer["messages"]) == 1000 and answer["messages_left_out"] == answer["changed"] - 1000, answer["changed"]
         assert any(n["id"] == "incomplete" for n in answer["notes"])
+        shown = lab.mailguard.ctl("whatif", "--timeout", "1s", "--set", "mode=enforce", "--set", "auth.iprev=enforce")
+        assert shown.returncode == 0 and "\x1b" not in shown.stdout and "[31mx" in shown.stdout, shown.stdout
         # progress on a terminal, and none in what is read by programs
         parent, child = pty.openpty()
         done = subprocess.run([BUILD / "mailguardctl", "-c", lab.conf, "--json", "whatif", "--timeout", "1s", "--set", "mode=enforce"],

@@ -86,6 +86,8 @@ static const struct replay_row replay_rows[] = {
 		{ "abuse.action=off" }, "accept " },
 	{ "greylisted", OBSERVED, "v1 dis=none", PASSES, "tempfail greylist", { NULL }, { "greylist.enabled=true" },
 		"tempfail greylist" },
+	{ "no recipient was kept", "record by=milter port=4 ip=192.0.2.1 relay=2 action=observe", "v1 dis=reject",
+		FAILS, "", { NULL }, { "mode=enforce" }, "reject auth:dmarc" },
 	{ "no longer greylisted", OBSERVED, "v1 dis=none", PASSES, "tempfail greylist", { NULL }, { "mode=enforce" },
 		"accept " },
 	{ "banned", OBSERVED, "v1 dis=none", PASSES, "reject ban:client", { NULL }, { "mode=enforce" },
