@@ -4,6 +4,8 @@
 #ifndef MG_AUTH_RESULT_H
 #define MG_AUTH_RESULT_H
 
+#include "base/str.h"
+
 enum mg_result {
 	MG_RESULT_UNSET, /* not evaluated: "" */
 	MG_RESULT_NONE,
@@ -17,5 +19,6 @@ enum mg_result {
 	MG_RESULTS,
 };
 const char *mg_result_name(enum mg_result result);
+enum mg_result mg_result_of(struct mg_str name); /* MG_RESULTS: no such word */
 
 #endif

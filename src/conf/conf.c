@@ -3,11 +3,12 @@
 #include <stdlib.h>
 
 #include "base/i18n.h"
+#include "conf/conf_with.h"
 #include "conf/read.h"
 #include "conf/value.h"
 
-static enum mg_rc load(
-	const char *path, const struct mg_source *source, const struct mg_conf **conf_out, struct mg_err *err)
+static enum mg_rc load(const char *path, const struct mg_source *source, const struct mg_conf_set *sets,
+	size_t set_count, const struct mg_conf **conf_out, struct mg_err *err)
 {
 	struct mg_conf *conf = calloc(1, sizeof *conf);
 	const struct mg_conf *half;
@@ -20,32 +21,43 @@ static enum mg_rc load(
 	}
 	atomic_init(&conf->refs, 1);
 	half = conf;
-	if ((rc = mg_read_conf(source, conf, err)) == MG_OK)
+	rc = mg_read_conf(source, conf, err);
+	for (size_t i = 0; rc == MG_OK && i < set_count; i++)
+		rc = mg_conf_apply(&sets[i], conf, err);
+	if (rc == MG_OK)
 		*conf_out = conf;
 	else
 		mg_conf_unref(&half);
 	return rc;
 }
 
-enum mg_rc mg_conf_load(const char *path, const struct mg_conf **conf_out, struct mg_err *err)
+enum mg_rc mg_conf_load_with(const char *path, const struct mg_conf_set *sets, size_t set_count,
+	const struct mg_conf **conf_out, struct mg_err *err)
 {
-	struct mg_source *source = malloc(sizeof *source);
+	struct mg_source *source;
 	enum mg_rc rc;
 
 	*conf_out = NULL;
-	if (source == NULL)
+	if (path == NULL)
+		return load("", NULL, sets, set_count, conf_out, err);
+	if ((source = malloc(sizeof *source)) == NULL)
 		return mg_err_set(err, MG_ENOMEM, _("no memory for the configuration"));
 	if ((rc = mg_source_read(path, source, err)) == MG_OK) {
-		rc = load(path, source, conf_out, err);
+		rc = load(path, source, sets, set_count, conf_out, err);
 		mg_source_fini(source);
 	}
 	free(source);
 	return rc;
 }
 
+enum mg_rc mg_conf_load(const char *path, const struct mg_conf **conf_out, struct mg_err *err)
+{
+	return mg_conf_load_with(path, NULL, 0, conf_out, err);
+}
+
 enum mg_rc mg_conf_defaults(const struct mg_conf **conf_out, struct mg_err *err)
 {
-	return load("", NULL, conf_out, err);
+	return mg_conf_load_with(NULL, NULL, 0, conf_out, err);
 }
 
 const struct mg_conf *mg_conf_ref(const struct mg_conf *conf)

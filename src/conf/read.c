@@ -157,7 +157,7 @@ static enum mg_rc read_tree(struct mg_reader *reader, const config_setting_t *ro
 }
 
 /* The defaults of all rows as one text of ours; the names are the rows' numbers. */
-static enum mg_rc read_presets(struct mg_reader *reader)
+static enum mg_rc parse_presets(struct mg_reader *reader)
 {
 	struct mg_buf text;
 	enum mg_rc rc = MG_OK;
@@ -169,6 +169,13 @@ static enum mg_rc read_presets(struct mg_reader *reader)
 	if (!mg_buf_ok(&text) || config_read_string(&reader->presets, mg_buf_z(&text)) == CONFIG_FALSE)
 		rc = mg_read_no_memory(reader);
 	mg_buf_fini(&text);
+	return rc;
+}
+
+static enum mg_rc set_presets(struct mg_reader *reader)
+{
+	enum mg_rc rc = MG_OK;
+
 	for (const struct mg_setting *row = mg_settings; rc == MG_OK && row->path != NULL; row = mg_value_next(row))
 		rc = set_value(reader, row, mg_read_preset(reader, row));
 	return rc;
@@ -195,13 +202,78 @@ enum mg_rc mg_read_conf(const struct mg_source *source, struct mg_conf *conf, st
 
 	config_init(&reader.presets);
 	config_init(&tree);
-	rc = read_presets(&reader);
+	if ((rc = parse_presets(&reader)) == MG_OK)
+		rc = set_presets(&reader);
 	reader.source = source;
 	if (rc == MG_OK && source != NULL) {
 		rc = config_read_string(&tree, mg_buf_z(&source->text)) == CONFIG_TRUE
 			     ? read_tree(&reader, config_root_setting(&tree))
 			     : parse_failure(&reader, &tree);
 	}
+	config_destroy(&tree);
+	config_destroy(&reader.presets);
+	return rc;
+}
+
+/* ---- one value ---- */
+
+/* The table whose entries have this field; NULL: it is none. */
+static const struct mg_setting *table_of(const struct mg_setting *field)
+{
+	for (const struct mg_setting *row = mg_settings; row < field; row++)
+		if (row->type == MG_SETTING_TABLE && mg_setting_is_field(field, row))
+			return row;
+	return NULL;
+}
+
+static const struct mg_setting *first_in(struct mg_str section)
+{
+	const struct mg_setting *row = mg_settings;
+
+	while (!mg_str_starts(mg_str_z(row->path), section) || row->path[section.n] != '.')
+		row++;
+	return row;
+}
+
+static enum mg_rc no_such_path(struct mg_reader *reader, struct mg_str path, const config_setting_t *setting)
+{
+	struct mg_str section = mg_str_first(path, mg_str_find(path, '.'));
+
+	if (mg_setting_is_section(path))
+		return mg_read_fail(reader, MG_ESYNTAX, setting,
+			_("this is a section; name a setting in it, such as %s"), first_in(path)->path);
+	if (section.n < path.n && mg_setting_is_section(section))
+		return mg_read_unknown(reader, setting, section, mg_str_from(path, section.n + 1));
+	return mg_read_unknown(reader, setting, MG_STR(""), section);
+}
+
+static enum mg_rc set_path(struct mg_reader *reader, struct mg_str path, const config_setting_t *root)
+{
+	const config_setting_t *setting = config_setting_get_elem(root, 0);
+	const struct mg_setting *row = mg_setting_find(path), *table = row == NULL ? NULL : table_of(row);
+
+	if (config_setting_length(root) != 1)
+		return mg_read_fail(reader, MG_ESYNTAX, root, _("one value only; give every setting by itself"));
+	if (row == NULL)
+		return no_such_path(reader, path, setting);
+	if (table != NULL)
+		return mg_read_fail(reader, MG_ESYNTAX, setting,
+			_("every entry of %s has this; give the whole list: %s=( { ... } )"), table->path, table->path);
+	return set_value(reader, row, setting);
+}
+
+enum mg_rc mg_read_value(const struct mg_source *source, struct mg_str path, struct mg_conf *conf, struct mg_err *err)
+{
+	struct mg_reader reader = { .source = source, .conf = conf, .err = err };
+	config_t tree;
+	enum mg_rc rc;
+
+	config_init(&reader.presets);
+	config_init(&tree);
+	if ((rc = parse_presets(&reader)) == MG_OK)
+		rc = config_read_string(&tree, mg_buf_z(&source->text)) == CONFIG_TRUE
+			     ? set_path(&reader, path, config_root_setting(&tree))
+			     : parse_failure(&reader, &tree);
 	config_destroy(&tree);
 	config_destroy(&reader.presets);
 	return rc;

@@ -12,4 +12,8 @@
 MG_MUSTCHECK
 enum mg_rc mg_read_conf(const struct mg_source *source, struct mg_conf *conf, struct mg_err *err);
 
+/* Puts the only value of `source` ("x = VALUE;") in the place of the setting `path`, whose value is there already. */
+MG_MUSTCHECK
+enum mg_rc mg_read_value(const struct mg_source *source, struct mg_str path, struct mg_conf *conf, struct mg_err *err);
+
 #endif

@@ -30,6 +30,7 @@ struct reader {
 	struct open_file stack[MG_SOURCE_DEPTH];
 	size_t depth;
 	unsigned out_line;
+	bool is_text; /* not from a file: may not include any */
 	struct mg_err *err;
 };
 
@@ -42,6 +43,8 @@ enum mg_rc mg_source_fail(struct mg_err *err, enum mg_rc rc, const char *file, u
 	va_start(args, fmt);
 	vsnprintf(sentence, sizeof sentence, fmt, args);
 	va_end(args);
+	if (line == 0)
+		return mg_err_set(err, rc, "%.*s: %s", PATH_SHOWN, file, sentence);
 	if (path.n > PATH_SHOWN)
 		return mg_err_set(err, rc, "...%s:%u: %s", file + path.n - PATH_SHOWN, line, sentence);
 	return mg_err_set(err, rc, "%s:%u: %s", file, line, sentence);
@@ -205,6 +208,8 @@ static enum mg_rc include(struct reader *reader, struct mg_str name)
 	char *copy;
 	enum mg_rc rc;
 
+	if (reader->is_text)
+		return blame(reader, MG_ESYNTAX, _("%1 can't be included here; write the value itself"), name);
 	if (reader->depth == MG_SOURCE_DEPTH)
 		return blame(
 			reader, MG_ERANGE, _("%1 is included from too many files within each other; at most 8"), name);
@@ -322,27 +327,55 @@ static enum mg_rc pop(struct reader *reader)
 	return MG_OK;
 }
 
+/* Copies until the stack is empty; `rc` is what putting the first file there came to. */
+static enum mg_rc copy_all(struct reader *reader, enum mg_rc rc)
+{
+	while (rc == MG_OK && reader->depth > 0) {
+		struct mg_token token = mg_lexer_next(&top(reader)->lexer);
+
+		rc = token.kind == MG_TOKEN_END ? pop(reader) : copy_token(reader, &token);
+	}
+	while (reader->depth > 0)
+		mg_buf_fini(&reader->stack[--reader->depth].content);
+	if (rc != MG_OK)
+		mg_source_fini(reader->source);
+	return rc;
+}
+
 enum mg_rc mg_source_read(const char *path, struct mg_source *source, struct mg_err *err)
 {
 	struct reader reader = { .source = source, .out_line = 1, .err = err };
 	char *copy = mg_str_dup(mg_str_z(path));
-	enum mg_rc rc;
 
 	*source = (struct mg_source){ 0 };
 	mg_buf_init(&source->text, TEXT_MAX);
 	if (copy == NULL)
 		return mg_err_set(err, MG_ENOMEM, _("no memory for the configuration"));
-	rc = push(&reader, copy);
-	while (rc == MG_OK && reader.depth > 0) {
-		struct mg_token token = mg_lexer_next(&top(&reader)->lexer);
+	return copy_all(&reader, push(&reader, copy));
+}
 
-		rc = token.kind == MG_TOKEN_END ? pop(&reader) : copy_token(&reader, &token);
-	}
-	while (reader.depth > 0)
-		mg_buf_fini(&reader.stack[--reader.depth].content);
-	if (rc != MG_OK)
-		mg_source_fini(source);
-	return rc;
+/* Its lines count from 0, and a line 0 is not told. */
+enum mg_rc mg_source_text(const char *name, struct mg_str text, struct mg_source *source, struct mg_err *err)
+{
+	struct reader reader = { .source = source, .out_line = 1, .is_text = true, .err = err };
+	struct open_file *file = &reader.stack[0];
+	char *copy = mg_str_dup(mg_str_z(name));
+
+	*source = (struct mg_source){ 0 };
+	mg_buf_init(&source->text, TEXT_MAX);
+	if (copy == NULL)
+		return mg_err_set(err, MG_ENOMEM, _("no memory for the configuration"));
+	*file = (struct open_file){ 0 };
+	source->files[source->file_count++] = copy;
+	mg_buf_init(&file->content, MG_SOURCE_FILE_MAX);
+	mg_buf_add(&file->content, text);
+	reader.depth = 1;
+	mg_lexer_init(&file->lexer, mg_buf_str(&file->content));
+	file->lexer.line = 0;
+	mark(&reader, 0, 0);
+	return copy_all(&reader, mg_buf_ok(&file->content)
+					 ? MG_OK
+					 : mg_source_fail(err, MG_ERANGE, copy, 0, _("the value is too long")));
 }
 
 void mg_source_fini(struct mg_source *source)

@@ -40,6 +40,9 @@ struct mg_source {
 /* Reads `path` and all it includes. On failure *source is empty and `err` is "FILE:LINE: what; how to mend it". */
 MG_MUSTCHECK
 enum mg_rc mg_source_read(const char *path, struct mg_source *source, struct mg_err *err);
+/* The same of a text from elsewhere, which `name` tells in place of FILE:LINE; it may include nothing. */
+MG_MUSTCHECK
+enum mg_rc mg_source_text(const char *name, struct mg_str text, struct mg_source *source, struct mg_err *err);
 void mg_source_fini(struct mg_source *source);
 
 /* Where line `out_line` of the text (from 1) came from. */
@@ -48,7 +51,7 @@ const char *mg_source_place(const struct mg_source *source, unsigned out_line, u
 /* A name as libconfig holds it, as the administrator wrote it, into `place` of `size` bytes. */
 void mg_source_name(const char *name, char *place, size_t size);
 
-/* "FILE:LINE: " and the sentence. */
+/* "FILE:LINE: " and the sentence; line 0: "FILE: ". */
 enum mg_rc mg_source_fail(struct mg_err *err, enum mg_rc rc, const char *file, unsigned line, const char *fmt, ...)
 	MG_PRINTF(5, 6);
 

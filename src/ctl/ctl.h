@@ -52,11 +52,14 @@ int mg_ctl_release(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_wire(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_relay_check(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_reload(struct mg_ctl *ctl, int argc, char **argv);
+int mg_ctl_whatif(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_version(struct mg_ctl *ctl, int argc, char **argv);
 
 /* ---- options ---- */
 
-/* One option of a command: `value` gets its argument, or `flag` becomes true. */
+/* One option of a command: `value` gets its argument, or `flag` becomes true. With both it may be repeated: `value` has room for
+ * MG_CTL_REPEATS arguments and a NULL behind them, and `flag` becomes true when there are more. */
+enum { MG_CTL_REPEATS = 64 };
 struct mg_ctl_option {
 	const char *name;
 	const char **value;

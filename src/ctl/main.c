@@ -25,6 +25,8 @@ const struct mg_command mg_commands[] = {
 	{ "ban", "[list|add WHAT [--for D] [--reason TEXT]|remove WHAT]",
 		N_("who is shut out, and letting them in again"), mg_ctl_ban },
 	{ "release", "ID", N_("let a held message go on to delivery"), mg_ctl_release },
+	{ "whatif", "[--since D] [--timeout D] --set KEY=VALUE...",
+		N_("which verdicts of the record would be others under other settings"), mg_ctl_whatif },
 	{ "wire", "[--dry-run|--apply|--undo]", N_("wire mailguard into Postfix, or take it out again"), mg_ctl_wire },
 	{ "reload", "", N_("read the configuration again"), mg_ctl_reload },
 	{ "version", "", N_("print the versions"), mg_ctl_version },
@@ -98,6 +100,25 @@ static int take_common(struct mg_ctl *ctl, int option)
 	}
 }
 
+static void take_own(const struct mg_ctl_option *option)
+{
+	const char **value = option->value;
+
+	if (value == NULL) {
+		*option->flag = true;
+		return;
+	}
+	if (option->flag != NULL) {
+		while (*value != NULL)
+			value++;
+		if (value == option->value + MG_CTL_REPEATS) {
+			*option->flag = true;
+			return;
+		}
+	}
+	*value = optarg;
+}
+
 int mg_ctl_options(struct mg_ctl *ctl, int argc, char **argv, const struct mg_ctl_option *options)
 {
 	struct option all[COMMON + OWN_MAX + 1] = { 0 };
@@ -114,10 +135,8 @@ int mg_ctl_options(struct mg_ctl *ctl, int argc, char **argv, const struct mg_ct
 
 		if (option < OPT_OWN)
 			status = take_common(ctl, option);
-		else if (options[option - OPT_OWN].value != NULL)
-			*options[option - OPT_OWN].value = optarg;
 		else
-			*options[option - OPT_OWN].flag = true;
+			take_own(&options[option - OPT_OWN]);
 		if (status != MG_EXIT_GO_ON)
 			return status;
 	}

@@ -24,7 +24,7 @@ static void note_results(struct mg_txn *txn, struct mg_counters *counters)
 {
 	struct mg_record *record = txn->record;
 	struct mg_auth_result result;
-	struct mg_buf report;
+	struct mg_buf report, facts;
 
 	result = mg_evaluation_result(txn->evaluation);
 	record->auth[MG_METHOD_IPREV] = mg_result_name(result.iprev);
@@ -41,6 +41,10 @@ static void note_results(struct mg_txn *txn, struct mg_counters *counters)
 	mg_results_field(&report, txn->evaluation, "mailguard", "\n");
 	record->auth_report = mg_record_text(record, mg_buf_str(&report));
 	mg_buf_fini(&report);
+	mg_buf_init(&facts, MG_RECORD_TEXT);
+	mg_auth_facts_write(txn->evaluation, &facts);
+	record->auth_facts = mg_record_text(record, mg_buf_str(&facts));
+	mg_buf_fini(&facts);
 }
 
 void mg_txn_judge(struct mg_txn *txn)
@@ -87,10 +91,21 @@ static void note_judgement(struct mg_record *record, const struct mg_judgement *
 	}
 }
 
+/* Whom a guard speaks of: one recipient, while it looks at one, or the message. */
+static const char **asked_of(struct mg_txn *txn, const struct mg_judgement *judgement)
+{
+	const struct mg_gate *gate = &txn->gate;
+	bool is_guard = !mg_str_starts(mg_str_z(judgement->rule), MG_STR("auth:"));
+	bool is_at_recipient = gate->kind != MG_GATE_DATA && gate->place != MG_GATE_DONE && gate->recipient != NULL;
+
+	return is_guard && is_at_recipient ? &gate->recipient->asked : &txn->record->asked;
+}
+
 void mg_txn_observe(struct mg_txn *txn, const struct mg_judgement *judgement)
 {
 	struct mg_record *record = txn->record;
 
+	mg_record_ask(record, asked_of(txn, judgement), judgement->action, judgement->rule);
 	if (txn->conf->mode == MG_MODE_OBSERVE) {
 		if (mg_gravity(judgement->action) <= mg_gravity(record->would))
 			return;
@@ -122,11 +137,14 @@ static void pass_judgement(struct mg_txn *txn, const struct mg_judgement *judgem
 }
 
 /* The gravest of what the sender's checks and the guards ask for. */
-static const struct mg_judgement *gravest(const struct mg_txn *txn)
+static const struct mg_judgement *gravest(struct mg_txn *txn)
 {
 	const struct mg_judgement *all[] = { &txn->judgement, &txn->gate.judgement, &txn->gate.hold };
 	const struct mg_judgement *worst = all[0];
 
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (mg_gravity(all[i]->action) > 0)
+			mg_record_ask(txn->record, &txn->record->asked, all[i]->action, all[i]->rule);
 	for (size_t i = 1; i < sizeof all / sizeof all[0]; i++)
 		if (mg_gravity(all[i]->action) > mg_gravity(worst->action))
 			worst = all[i];
@@ -166,6 +184,8 @@ void mg_txn_gate_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
 	const struct mg_gate *gate = &txn->gate;
 
 	if (gate->kind == MG_GATE_DATA || gate->judgement.action == MG_ACTION_ACCEPT) {
+		if (mg_gravity(gate->hold.action) > 0)
+			mg_record_ask(txn->record, &txn->record->asked, gate->hold.action, gate->hold.rule);
 		pass_judgement(txn, mg_gravity(gate->judgement.action) > 0 ? &gate->judgement : &gate->hold, verdict);
 		return;
 	}
@@ -178,8 +198,10 @@ void mg_txn_conclude(struct mg_txn *txn, struct mg_counters *counters)
 {
 	struct mg_verdict withheld = { .action = MG_ACTION_ACCEPT };
 
-	if (txn->evaluation == NULL)
+	if (txn->evaluation == NULL) {
+		txn->record->auth_facts = MG_AUTH_FACTS_NONE;
 		return;
+	}
 	if (!txn->record->by_milter && txn->conf->mode == MG_MODE_OBSERVE &&
 		mg_evaluation_step(txn->evaluation) == MG_STEP_DONE) {
 		mg_txn_judge(txn);

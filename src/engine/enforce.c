@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 struct bench {
-	const struct mg_evaluation *evaluation;
+	const struct mg_auth_facts *facts;
 	const struct mg_conf *conf;
 	struct mg_record *record;
 	struct mg_judgement judgement; /* the gravest so far */
@@ -53,106 +53,100 @@ static void say_temperror(struct bench *bench, const char *dsn, const char *rule
 
 static void judge_iprev(struct bench *bench)
 {
-	const struct mg_iprev_output *iprev = mg_evaluation_iprev(bench->evaluation);
+	const struct mg_auth_facts *facts = bench->facts;
 	char ip[MG_IP_TEXT];
 
-	if (iprev == NULL || bench->conf->auth.iprev != MG_LEVEL_ENFORCE)
+	if (bench->conf->auth.iprev != MG_LEVEL_ENFORCE)
 		return;
-	if (iprev->result == MG_RESULT_FAIL || iprev->result == MG_RESULT_PERMERROR)
+	if (facts->iprev == MG_RESULT_FAIL || facts->iprev == MG_RESULT_PERMERROR)
 		say(bench, MG_ACTION_REJECT, "5.7.25", "auth:iprev", "%s has no name in DNS that leads back to it",
-			mg_ip_text(mg_evaluation_client(bench->evaluation), ip, sizeof ip));
-	else if (iprev->result == MG_RESULT_TEMPERROR)
+			mg_ip_text(&facts->client, ip, sizeof ip));
+	else if (facts->iprev == MG_RESULT_TEMPERROR)
 		say_temperror(bench, "4.7.25", "auth:iprev", "reverse name");
-}
-
-static const char *listing_zone(const struct mg_dnsbl_output *dnsbl, char place[MG_DNSBL_SHOWN])
-{
-	for (size_t i = 0; i < dnsbl->count; i++)
-		if (dnsbl->found[i].state == MG_DNSBL_LISTED && dnsbl->found[i].zone->weight > 0)
-			return mg_dnsbl_shown(dnsbl->found[i].zone->name, place);
-	return "";
 }
 
 static void judge_dnsbl(struct bench *bench)
 {
-	const struct mg_dnsbl_output *dnsbl = mg_evaluation_dnsbl(bench->evaluation);
-	char ip[MG_IP_TEXT], zone[MG_DNSBL_SHOWN];
+	const struct mg_auth_facts *facts = bench->facts;
+	char ip[MG_IP_TEXT];
 
-	if (dnsbl == NULL || bench->conf->auth.dnsbl_action != MG_LEVEL_ENFORCE)
+	if (!facts->has_dnsbl || bench->conf->auth.dnsbl_action != MG_LEVEL_ENFORCE)
 		return;
-	if (dnsbl->score >= (int)bench->conf->auth.dnsbl_threshold)
+	if (facts->dnsbl_score >= (int)bench->conf->auth.dnsbl_threshold)
 		say(bench, MG_ACTION_REJECT, "5.7.1", "auth:dnsbl", "%s is blocked: it is listed by %s",
-			mg_ip_text(mg_evaluation_client(bench->evaluation), ip, sizeof ip), listing_zone(dnsbl, zone));
+			mg_ip_text(&facts->client, ip, sizeof ip), facts->listing_zone);
 }
 
 /* The HELO identity's failure counts as well: a host that uses a name which denies it (RFC 7208 section 2.3). */
 static void judge_spf(struct bench *bench)
 {
-	const struct mg_spf_output *spf = mg_evaluation_spf(bench->evaluation);
-	const struct mg_spf_output *helo = mg_evaluation_spf_helo(bench->evaluation);
+	const struct mg_auth_facts *facts = bench->facts;
+	bool is_helo = facts->spf_helo == MG_RESULT_FAIL && facts->spf != MG_RESULT_PASS;
+	enum mg_result result = is_helo ? facts->spf_helo : facts->spf;
 	char ip[MG_IP_TEXT];
 
 	if (bench->conf->auth.spf != MG_LEVEL_ENFORCE)
 		return;
-	if (helo != NULL && helo->result == MG_RESULT_FAIL && (spf == NULL || spf->result != MG_RESULT_PASS))
-		spf = helo;
-	if (spf == NULL)
-		return;
-	if (spf->result == MG_RESULT_FAIL)
+	if (result == MG_RESULT_FAIL)
 		say(bench, MG_ACTION_REJECT, "5.7.23", "auth:spf", "SPF: %s does not allow mail from %s%s%s",
-			spf->domain, mg_ip_text(mg_evaluation_client(bench->evaluation), ip, sizeof ip),
-			spf->explanation[0] != '\0' ? "; it explains: " : "", spf->explanation);
-	else if (spf->result == MG_RESULT_TEMPERROR)
+			is_helo ? facts->helo_domain : facts->spf_domain, mg_ip_text(&facts->client, ip, sizeof ip),
+			facts->explanation[0] != '\0' ? "; it explains: " : "", facts->explanation);
+	else if (result == MG_RESULT_TEMPERROR)
 		say_temperror(bench, "4.7.24", "auth:spf", "SPF");
 }
 
 static void judge_dkim(struct bench *bench)
 {
-	enum mg_result result = mg_evaluation_result(bench->evaluation).dkim;
-
 	if (bench->conf->auth.dkim != MG_LEVEL_ENFORCE)
 		return;
-	if (result == MG_RESULT_FAIL)
+	if (bench->facts->dkim == MG_RESULT_FAIL)
 		say(bench, MG_ACTION_REJECT, "5.7.20", "auth:dkim", "no DKIM signature of this message is valid");
-	else if (result == MG_RESULT_TEMPERROR)
+	else if (bench->facts->dkim == MG_RESULT_TEMPERROR)
 		say_temperror(bench, "4.7.20", "auth:dkim", "DKIM");
 }
 
 static void judge_arc(struct bench *bench)
 {
-	const struct mg_arc_output *arc = mg_evaluation_arc(bench->evaluation);
-
-	if (arc == NULL || bench->conf->auth.arc != MG_LEVEL_ENFORCE)
+	if (bench->conf->auth.arc != MG_LEVEL_ENFORCE)
 		return;
-	if (arc->result == MG_RESULT_FAIL)
+	if (bench->facts->arc == MG_RESULT_FAIL)
 		say(bench, MG_ACTION_REJECT, "5.7.29", "auth:arc", "the ARC chain of this message is broken");
-	else if (arc->result == MG_RESULT_TEMPERROR)
+	else if (bench->facts->arc == MG_RESULT_TEMPERROR)
 		say_temperror(bench, "4.7.29", "auth:arc", "ARC");
 }
 
 static void judge_dmarc(struct bench *bench)
 {
-	const struct mg_dmarc_output *dmarc = mg_evaluation_dmarc(bench->evaluation);
+	const struct mg_auth_facts *facts = bench->facts;
 
-	if (dmarc == NULL || bench->conf->auth.dmarc != MG_LEVEL_ENFORCE)
+	if (bench->conf->auth.dmarc != MG_LEVEL_ENFORCE)
 		return;
-	if (dmarc->disposition == MG_DISPOSITION_REJECT)
+	if (facts->disposition == MG_DISPOSITION_REJECT)
 		say(bench, MG_ACTION_REJECT, "5.7.1", "auth:dmarc", "Email rejected per DMARC policy for %s",
-			dmarc->domain);
-	else if (dmarc->disposition == MG_DISPOSITION_QUARANTINE)
-		say(bench, MG_ACTION_QUARANTINE, "", "auth:dmarc", "held per DMARC policy for %s", dmarc->domain);
-	else if (dmarc->result == MG_RESULT_TEMPERROR)
+			facts->dmarc_domain);
+	else if (facts->disposition == MG_DISPOSITION_QUARANTINE)
+		say(bench, MG_ACTION_QUARANTINE, "", "auth:dmarc", "held per DMARC policy for %s", facts->dmarc_domain);
+	else if (facts->dmarc == MG_RESULT_TEMPERROR)
 		say_temperror(bench, "4.7.1", "auth:dmarc", "DMARC");
+}
+
+void mg_enforce_facts(const struct mg_auth_facts *facts, const struct mg_conf *conf, struct mg_record *record,
+	struct mg_judgement *judgement_out)
+{
+	static void (*const judges[])(
+		struct bench *) = { judge_dnsbl, judge_iprev, judge_spf, judge_dkim, judge_arc, judge_dmarc };
+	struct bench bench = { facts, conf, record, { MG_ACTION_ACCEPT, "", "", "", "" } };
+
+	for (size_t i = 0; i < sizeof judges / sizeof judges[0]; i++)
+		judges[i](&bench);
+	*judgement_out = bench.judgement;
 }
 
 void mg_enforce(const struct mg_evaluation *evaluation, const struct mg_conf *conf, struct mg_record *record,
 	struct mg_judgement *judgement_out)
 {
-	static void (*const judges[])(
-		struct bench *) = { judge_dnsbl, judge_iprev, judge_spf, judge_dkim, judge_arc, judge_dmarc };
-	struct bench bench = { evaluation, conf, record, { MG_ACTION_ACCEPT, "", "", "", "" } };
+	struct mg_auth_facts facts;
 
-	for (size_t i = 0; i < sizeof judges / sizeof judges[0]; i++)
-		judges[i](&bench);
-	*judgement_out = bench.judgement;
+	mg_auth_facts_of(evaluation, &facts);
+	mg_enforce_facts(&facts, conf, record, judgement_out);
 }

@@ -8,8 +8,7 @@
 #ifndef MG_ENGINE_ENFORCE_H
 #define MG_ENGINE_ENFORCE_H
 
-#include "auth/evaluation.h"
-#include "journal/record.h"
+#include "engine/auth_facts.h"
 
 struct mg_judgement {
 	enum mg_action action;  /* ACCEPT, REJECT, TEMPFAIL, QUARANTINE */
@@ -22,6 +21,10 @@ struct mg_judgement {
 int mg_gravity(enum mg_action action);
 
 /* What the text is made of is copied into `record`. */
+void mg_enforce_facts(const struct mg_auth_facts *facts, const struct mg_conf *conf, struct mg_record *record,
+	struct mg_judgement *judgement_out);
+
+/* The same of what the evaluation has found so far. */
 void mg_enforce(const struct mg_evaluation *evaluation, const struct mg_conf *conf, struct mg_record *record,
 	struct mg_judgement *judgement_out);
 

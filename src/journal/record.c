@@ -67,7 +67,7 @@ struct mg_record *mg_record_new(int64_t now_wall_us, unsigned serial)
 	record->code = record->text = record->rule = "";
 	for (size_t i = 0; i < MG_METHODS; i++)
 		record->auth[i] = "";
-	record->auth_report = "";
+	record->auth_report = record->auth_facts = record->asked = "";
 	record->arena = arena;
 	return record;
 }
@@ -88,6 +88,35 @@ const char *mg_record_text(struct mg_record *record, struct mg_str text)
 	return mg_arena_text(&record->arena, text, MG_RECORD_TEXT);
 }
 
+bool mg_read_asked(struct mg_str *rest, enum mg_action *action_out, struct mg_str *rule_out)
+{
+	while (rest->n > 0) {
+		struct mg_str rule = mg_str_cut(rest, ';'), action = mg_str_cut(&rule, ' ');
+
+		*action_out = mg_action_of(action);
+		*rule_out = rule;
+		if (*action_out != MG_ACTIONS && *action_out != MG_ACTION_NONE && rule.n > 0)
+			return true;
+	}
+	return false;
+}
+
+void mg_record_ask(struct mg_record *record, const char **asked, enum mg_action action, const char *rule)
+{
+	struct mg_str rest = mg_str_z(*asked), known;
+	enum mg_action known_action;
+	char text[MG_RECORD_TEXT + 1];
+	int n;
+
+	while (mg_read_asked(&rest, &known_action, &known))
+		if (known_action == action && mg_str_eq(known, mg_str_z(rule)))
+			return;
+	n = snprintf(
+		text, sizeof text, "%s%s%s %s", *asked, (*asked)[0] == '\0' ? "" : ";", mg_action_name(action), rule);
+	if (n > 0 && (size_t)n < sizeof text)
+		*asked = mg_record_text(record, mg_str_of(text, (size_t)n));
+}
+
 struct mg_recipient *mg_record_add_recipient(struct mg_record *record, struct mg_str address)
 {
 	struct mg_recipient *recipient = NULL;
@@ -99,7 +128,7 @@ struct mg_recipient *mg_record_add_recipient(struct mg_record *record, struct mg
 		return NULL;
 	}
 	recipient->address = mg_record_text(record, address);
-	recipient->code = recipient->dsn = recipient->reply = "";
+	recipient->code = recipient->dsn = recipient->reply = recipient->asked = "";
 	if (record->last_recipient == NULL)
 		record->recipients = recipient;
 	else

@@ -71,8 +71,10 @@ struct mg_recipient {
 	const char *dsn;   /* "5.7.1", or "" */
 	const char *reply; /* the refusal's text without its codes, or "" */
 	const char *rule;  /* ours that refused it; NULL: nobody, or Postfix */
-	bool is_limited;   /* the limits have been asked about it */
-	int64_t time_us;   /* wall */
+	const char
+		*asked; /* what ours asked for and was only observed: "tempfail limit:x;reject relay:stranger", or "" */
+	bool is_limited; /* the limits have been asked about it */
+	int64_t time_us; /* wall */
 };
 
 struct mg_record {
@@ -98,10 +100,12 @@ struct mg_record {
 	uint64_t size_bytes;
 	const char *auth[MG_METHODS]; /* result words */
 	const char *auth_report;      /* a first line, then a method a line as an A-R field has it; "" not checked */
+	const char *auth_facts; /* what a verdict rests on besides the words: engine/auth_facts.h; "" not checked */
 	enum mg_relay_class relay;
 
 	enum mg_action action, would;
 	const char *code, *text, *rule; /* verdict.code ("554 5.7.1" or ""), .text, .rule */
+	const char *asked;              /* all that was asked for of the whole message, done or not, as a recipient's */
 	int64_t latency_us;             /* what the client waited for us, summed over the transaction */
 	bool is_degraded;               /* passed without the full work, from overload */
 
@@ -116,6 +120,11 @@ void mg_record_free(struct mg_record **record); /* sets *record to NULL; NULL in
 
 /* Copies text into the record, cut at MG_RECORD_TEXT; "" when its arena is full. */
 const char *mg_record_text(struct mg_record *record, struct mg_str text);
+
+/* Appends "ACTION RULE" to such a list, unless it is there or there is no room. */
+void mg_record_ask(struct mg_record *record, const char **asked, enum mg_action action, const char *rule);
+/* The next one of a list. False: none is left. What can't be read is passed over. */
+bool mg_read_asked(struct mg_str *rest, enum mg_action *action_out, struct mg_str *rule_out);
 
 /* Appends a recipient, or counts it as left out and returns NULL. */
 struct mg_recipient *mg_record_add_recipient(struct mg_record *record, struct mg_str address);

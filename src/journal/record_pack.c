@@ -1,4 +1,4 @@
-/* {"v":1,"i":[numbers],"s":[texts],"r":[[address,verdict,code,dsn,reply,time]...]}: the order of the two tables below is
+/* {"v":1,"i":[numbers],"s":[texts],"r":[[address,verdict,code,dsn,reply,time,rule,asked]...]}: the order of the two tables below is
  * the format; whoever changes them raises VERSION.
  *
  * Bytes become characters of the same number (Latin-1), which is valid UTF-8 whatever they are and turns back without
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 static const size_t texts[] = {
 	offsetof(struct mg_record, queue_id),
@@ -27,6 +27,8 @@ static const size_t texts[] = {
 	offsetof(struct mg_record, auth[MG_METHOD_ARC]),
 	offsetof(struct mg_record, auth[MG_METHOD_DMARC]),
 	offsetof(struct mg_record, auth_report),
+	offsetof(struct mg_record, auth_facts),
+	offsetof(struct mg_record, asked),
 	offsetof(struct mg_record, code),
 	offsetof(struct mg_record, text),
 	offsetof(struct mg_record, rule),
@@ -115,8 +117,9 @@ static json_t *pack_recipients(const struct mg_record *record)
 
 	for (const struct mg_recipient *r = record->recipients; r != NULL; r = r->next)
 		json_array_append_new(
-			array, json_pack("[o,i,o,o,o,I]", wide(r->address), (int)r->verdict, wide(r->code),
-				       wide(r->dsn), wide(r->reply), (json_int_t)r->time_us));
+			array, json_pack("[o,i,o,o,o,I,o,o]", wide(r->address), (int)r->verdict, wide(r->code),
+				       wide(r->dsn), wide(r->reply), (json_int_t)r->time_us,
+				       wide(r->rule == NULL ? "" : r->rule), wide(r->asked)));
 	return array;
 }
 
@@ -208,7 +211,7 @@ static bool unpack_recipient(struct mg_record *record, const json_t *row)
 	const json_t *verdict = json_array_get(row, 1), *time = json_array_get(row, 5);
 	struct mg_recipient *recipient;
 
-	if (!json_is_array(row) || json_array_size(row) != 6 || !json_is_integer(verdict) || !json_is_integer(time) ||
+	if (!json_is_array(row) || json_array_size(row) != 8 || !json_is_integer(verdict) || !json_is_integer(time) ||
 		json_integer_value(verdict) < 0 || json_integer_value(verdict) >= MG_ACTIONS)
 		return false;
 	recipient = mg_record_add_recipient(record, (struct mg_str){ 0 });
@@ -220,8 +223,14 @@ static bool unpack_recipient(struct mg_record *record, const json_t *row)
 	recipient->code = narrow(record, json_array_get(row, 2));
 	recipient->dsn = narrow(record, json_array_get(row, 3));
 	recipient->reply = narrow(record, json_array_get(row, 4));
-	return recipient->address != NULL && recipient->code != NULL && recipient->dsn != NULL &&
-	       recipient->reply != NULL;
+	recipient->rule = narrow(record, json_array_get(row, 6));
+	recipient->asked = narrow(record, json_array_get(row, 7));
+	if (recipient->address == NULL || recipient->code == NULL || recipient->dsn == NULL ||
+		recipient->reply == NULL || recipient->rule == NULL || recipient->asked == NULL)
+		return false;
+	if (recipient->rule[0] == '\0')
+		recipient->rule = NULL;
+	return true;
 }
 
 static bool unpack_recipients(struct mg_record *record, const json_t *array)

@@ -46,7 +46,12 @@ static const char schema_1[] =
 
 static const char schema_2[] = "ALTER TABLE txn ADD COLUMN auth_report TEXT NOT NULL DEFAULT '';";
 
-static const char *const migrations[] = { schema_1, schema_2 }; /* [n]: from version n to n + 1 */
+static const char schema_3[] = "ALTER TABLE txn ADD COLUMN auth_facts TEXT NOT NULL DEFAULT '';"
+			       "ALTER TABLE txn ADD COLUMN asked TEXT NOT NULL DEFAULT '';"
+			       "ALTER TABLE recipient ADD COLUMN rule TEXT;"
+			       "ALTER TABLE recipient ADD COLUMN asked TEXT;";
+
+static const char *const migrations[] = { schema_1, schema_2, schema_3 }; /* [n]: from version n to n + 1 */
 
 #define HEAD                                                                                                           \
 	"SELECT seq,life,time_us,end_us,first_line_us,last_line_us,waits_us,is_shown,log_seen,recipient_count,"        \
@@ -56,7 +61,7 @@ static const char *const migrations[] = { schema_1, schema_2 }; /* [n]: from ver
 	"time_us=?,end_us=?,left_out=?,action=?,smtpd_pid=?,client_port=?,sender_key=?,message_key=?,size_bytes=?,"    \
 	"client_ip=?,id=?,connect_us=?,by_milter=?,by_policy=?,server_port=?,client_name=?,helo=?,user=?,sender=?,"    \
 	"from_domain=?,message_id=coalesce(?,message_id),tls=?,iprev=?,spf=?,dkim=?,arc=?,dmarc=?,relay=?,would=?,"    \
-	"code=?,text=?,rule=?,latency_us=?,is_degraded=?,auth_report=?"
+	"code=?,text=?,rule=?,latency_us=?,is_degraded=?,auth_report=?,auth_facts=?,asked=?"
 
 static const char *const statements[MG_STMTS] = {
 	[MG_STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -67,9 +72,9 @@ static const char *const statements[MG_STMTS] = {
 		"INSERT INTO txn(time_us,end_us,left_out,action,smtpd_pid,client_port,sender_key,message_key,"
 		"size_bytes,client_ip,id,connect_us,by_milter,by_policy,server_port,client_name,helo,user,sender,"
 		"from_domain,message_id,tls,iprev,spf,dkim,arc,dmarc,relay,would,code,text,rule,latency_us,"
-		"is_degraded,auth_report,life,first_line_us,last_line_us,waits_us,is_shown,log_seen,recipient_count,parent,"
+		"is_degraded,auth_report,auth_facts,asked,life,first_line_us,last_line_us,waits_us,is_shown,log_seen,recipient_count,parent,"
 		"is_refusal,queue_id,service) "
-		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,coalesce(?,''),?,?,?,?,?,?,?,?,?,?,?,?,?,"
+		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,coalesce(?,''),?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
 		"?,?,?,?,?,?,?,?,?,?,?,?)",
 	[MG_STMT_OVERLAY] = "UPDATE txn SET " FACTS ",life=?,waits_us=0,is_shown=1,recipient_count=0 WHERE seq=?",
 	[MG_STMT_SAVE] = "UPDATE txn SET life=?,first_line_us=?,last_line_us=?,log_seen=?,recipient_count=?,left_out=?"
@@ -105,13 +110,13 @@ static const char *const statements[MG_STMTS] = {
 	[MG_STMT_PROMOTE] = "UPDATE txn SET waits_us=0,is_shown=1 WHERE waits_us<>0 AND"
 			    " (waits_us<?1 OR (waits_us<?2 AND life & 36 <> 0))" /* CLOSED, QUEUED */,
 	[MG_STMT_WAITING_COUNT] = "SELECT count(*) FROM txn WHERE waits_us<>0",
-	[MG_STMT_ADD_RECIPIENT] = "INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[MG_STMT_ADD_RECIPIENT] = "INSERT INTO recipient VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[MG_STMT_FIND_RECIPIENT] = "SELECT slot,address,owner,tally,verdict,delivery,reply FROM recipient"
 				   " WHERE key=? AND slot BETWEEN ? AND ?",
 	[MG_STMT_READ_RECIPIENTS] = "SELECT * FROM recipient WHERE slot BETWEEN ? AND ?",
 	[MG_STMT_DROP_RECIPIENTS] = "DELETE FROM recipient WHERE slot BETWEEN ? AND ?",
 	[MG_STMT_DROP_RECIPIENT] = "DELETE FROM recipient WHERE slot=?",
-	[MG_STMT_REFUSE] = "UPDATE recipient SET verdict=?,code=?,dsn=?,reply=?,last_us=? WHERE slot=?",
+	[MG_STMT_REFUSE] = "UPDATE recipient SET verdict=?,code=?,dsn=?,reply=?,last_us=?,rule=NULL WHERE slot=?",
 	[MG_STMT_REFUSE_ALL] = "UPDATE recipient SET verdict=?1,code=?2,dsn=?3,reply=?4,last_us=?5"
 			       " WHERE slot BETWEEN ?6 AND ?7 AND verdict NOT IN (2,3)",
 	[MG_STMT_ANY_ACCEPTED] = "SELECT 1 FROM recipient WHERE slot BETWEEN ? AND ? AND verdict NOT IN (2,3)"

@@ -43,6 +43,8 @@ static void bind_facts(struct mg_bind *b, const struct mg_record *record, const 
 	mg_bind_int(b, record->latency_us);
 	mg_bind_int(b, record->is_degraded);
 	mg_bind_z(b, record->auth_report);
+	mg_bind_z(b, record->auth_facts);
+	mg_bind_z(b, record->asked);
 }
 
 static void take_facts(struct mg_store *store, const struct mg_record *record, struct mg_head *head)
@@ -163,6 +165,8 @@ bool mg_recipient_insert(struct mg_store *store, struct mg_head *head, struct mg
 	mg_bind_text(&b, row->relay);
 	mg_bind_int(&b, row->rcpt_us);
 	mg_bind_int(&b, row->last_us);
+	mg_bind_text(&b, row->rule);
+	mg_bind_text(&b, row->asked);
 	return mg_store_run(store, &b);
 }
 
@@ -246,6 +250,8 @@ struct mg_recipient_row *mg_recipient_read_all(
 		row->relay = kept(arena, b.stmt, 10);
 		row->rcpt_us = sqlite3_column_int64(b.stmt, 11);
 		row->last_us = sqlite3_column_int64(b.stmt, 12);
+		row->rule = kept(arena, b.stmt, 13);
+		row->asked = kept(arena, b.stmt, 14);
 		*end = row;
 		end = &row->next;
 	}
@@ -274,7 +280,9 @@ static void add_recipients(struct mg_store *store, const struct mg_record *recor
 			.code = mg_str_z(r->code),
 			.dsn = mg_str_z(r->dsn),
 			.reply = mg_str_z(r->reply),
-			.rcpt_us = r->time_us };
+			.rcpt_us = r->time_us,
+			.rule = mg_str_z(r->rule),
+			.asked = mg_str_z(r->asked) };
 
 		mg_recipient_insert(store, head, &row);
 	}

@@ -18,7 +18,7 @@
 #include "journal/veil.h"
 
 enum {
-	MG_SCHEMA_VERSION = 2,
+	MG_SCHEMA_VERSION = 3,
 	MG_SLOT_BITS = 14,   /* recipients of a transaction, those added from the log included */
 	MG_EVENT_BITS = 11,  /* events of a transaction */
 	MG_EVENTS_MAX = 2000 /* kept per transaction */
@@ -202,6 +202,7 @@ struct mg_recipient_row {
 	enum mg_delivery delivery;
 	struct mg_str code, dsn, reply, relay;
 	int64_t rcpt_us, last_us;
+	struct mg_str rule, asked; /* the record's */
 };
 /* Gives it the next n; false: the transaction is full. */
 bool mg_recipient_insert(struct mg_store *store, struct mg_head *head, struct mg_recipient_row *row);

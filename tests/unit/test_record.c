@@ -87,6 +87,8 @@ static struct mg_record *full_record(void)
 	record->text = "no";
 	record->rule = "relay";
 	record->latency_us = 99;
+	record->auth_facts = "v1 dis=reject";
+	record->asked = "reject auth:dmarc";
 	for (int i = 0; i < 3; i++) {
 		recipient = mg_record_add_recipient(record, MG_STR("a@x"));
 		recipient->verdict = MG_ACTION_TEMPFAIL;
@@ -94,9 +96,36 @@ static struct mg_record *full_record(void)
 		recipient->dsn = "4.7.1";
 		recipient->reply = "later";
 		recipient->time_us = i;
+		recipient->rule = i == 1 ? "limit:x" : NULL;
+		recipient->asked = i == 2 ? "tempfail limit:x" : "";
 	}
 	record->recipients_left_out = 4;
 	return record;
+}
+
+static void what_was_asked_for_is_listed_once(void **state)
+{
+	struct mg_record *record = mg_record_new(5, 1);
+	struct mg_str rest, rule;
+	enum mg_action action;
+	char name[80];
+
+	(void)state;
+	mg_record_ask(record, &record->asked, MG_ACTION_TEMPFAIL, "limit:x");
+	mg_record_ask(record, &record->asked, MG_ACTION_REJECT, "relay:stranger");
+	mg_record_ask(record, &record->asked, MG_ACTION_TEMPFAIL, "limit:x");
+	assert_string_equal(record->asked, "tempfail limit:x;reject relay:stranger");
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof name, "limit:%d", i);
+		mg_record_ask(record, &record->asked, MG_ACTION_QUARANTINE, name);
+	}
+	assert_true(strlen(record->asked) <= MG_RECORD_TEXT);
+	rest = MG_STR("nonsense;;reject;tempfail limit:x;boo a:b; c;quarantine abuse:account");
+	assert_true(mg_read_asked(&rest, &action, &rule) && action == MG_ACTION_TEMPFAIL);
+	assert_true(mg_str_eq(rule, MG_STR("limit:x")));
+	assert_true(mg_read_asked(&rest, &action, &rule) && action == MG_ACTION_QUARANTINE);
+	assert_false(mg_read_asked(&rest, &action, &rule));
+	mg_record_free(&record);
 }
 
 static void packed_and_unpacked_is_the_same(void **state)
@@ -125,6 +154,11 @@ static void packed_and_unpacked_is_the_same(void **state)
 	assert_int_equal(again->recipient_count, 3);
 	assert_int_equal(again->recipients->next->time_us, 1);
 	assert_string_equal(again->last_recipient->reply, "later");
+	assert_string_equal(again->last_recipient->asked, "tempfail limit:x");
+	assert_null(again->recipients->rule);
+	assert_string_equal(again->recipients->next->rule, "limit:x");
+	assert_string_equal(again->auth_facts, "v1 dis=reject");
+	assert_string_equal(again->asked, "reject auth:dmarc");
 	assert_int_equal(again->recipients_left_out, 4);
 	mg_record_free(&record);
 	mg_record_free(&again);
@@ -173,7 +207,7 @@ static void hostile_input_is_no_record(void **state)
 {
 	static const struct {
 		const char *from, *to;
-	} cases[] = { { "\"v\":2", "\"v\":3" }, { "\"v\":2", "\"v\":\"2\"" }, { "\"v\":2,", "" },
+	} cases[] = { { "\"v\":3", "\"v\":4" }, { "\"v\":3", "\"v\":\"3\"" }, { "\"v\":3,", "" },
 		{ "\"id\":\"", "\"id\":\"0123456789012345678901234567890" }, { "2001:db8::1", "2001:db8::g" },
 		{ "65535", "65536" }, { "65535", "-1" }, { "65535", "1.5" }, { "65535", "\"x\"" },
 		{ "65535", "99999999999999999999" }, { "4294967295", "4294967296" }, { "\"i\":[", "\"i\":[0," },
@@ -254,6 +288,7 @@ int main(void)
 		cmocka_unit_test(ids_of_one_moment_differ),
 		cmocka_unit_test(recipients_beyond_the_limit_are_counted),
 		cmocka_unit_test(addresses_compare_as_postfix_does),
+		cmocka_unit_test(what_was_asked_for_is_listed_once),
 		cmocka_unit_test(packed_and_unpacked_is_the_same),
 		cmocka_unit_test(a_record_with_little_packs_too),
 		cmocka_unit_test(hostile_input_is_no_record),
