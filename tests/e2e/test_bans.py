@@ -60,9 +60,7 @@ def test_greylisting():
     for off in ("", "milter"):
         with Lab(conf='greylist = { enabled = true; delay = "2s"; };', zone=zone) as lab:
             if off:
-                lines = lab.conf.read_text().splitlines()
-                lab.conf.write_text("\n".join([f'{off} = {{ listen = ""; }};'] +
-                                              [line for line in lines if not line.startswith(f"{off} =")]))
+                lab.switch_off(off)
             lab.add_login()
             lab.start()
             assert lab.send("a@good.example", "ann@local.example", address="203.0.113.9")[0] == 250, "SPF passes"

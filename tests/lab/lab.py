@@ -247,6 +247,11 @@ class Lab:
     def write_conf(self, more=""):
         self.conf.write_text(MAILGUARD_CONF.format(more=more, **self._names()))
 
+    def switch_off(self, door):
+        """Takes a door ("milter", "policy") out of mailguard.conf; before start()."""
+        lines = [line for line in self.conf.read_text().splitlines() if not line.startswith(f"{door} =")]
+        self.conf.write_text("\n".join([f'{door} = {{ listen = ""; }};', *lines]))
+
     def add_login(self, user="ann", password="correct horse"):
         database = self.etc / "sasldb2"
         subprocess.run(["saslpasswd2", "-p", "-c", "-f", database, "-u", "mail.local.example", user],
