@@ -230,6 +230,30 @@ static void a_newer_schema_is_refused(void **state)
 	kit_end(&kit);
 }
 
+/* A journal of schema 2 goes on, with what it holds. */
+static void an_older_schema_is_brought_up(void **state)
+{
+	static const char back[] = "ALTER TABLE txn DROP COLUMN auth_facts;ALTER TABLE txn DROP COLUMN asked;"
+				   "ALTER TABLE recipient DROP COLUMN rule;ALTER TABLE recipient DROP COLUMN asked;"
+				   "PRAGMA user_version=2";
+	struct kit kit;
+	sqlite3 *db = NULL;
+
+	(void)state;
+	kit_begin(&kit);
+	kit_open(&kit);
+	put(&kit, 1);
+	kit_close(&kit, 1000);
+	assert_int_equal(sqlite3_open(kit.path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, back, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	kit_open(&kit);
+	put(&kit, 2);
+	assert_true(mg_journal_flush(kit.journal, 10000));
+	assert_int_equal(transactions(&kit), 2);
+	kit_end(&kit);
+}
+
 /* Fills until writing fails, then makes room with `relieve`, and everything that was not dropped is there. */
 static void fill_and_relieve(struct kit *kit, void (*relieve)(void *), void *context)
 {
@@ -325,6 +349,7 @@ int main(void)
 		cmocka_unit_test(damage_within_is_found),
 		cmocka_unit_test(a_deleted_file_is_begun_anew),
 		cmocka_unit_test(a_newer_schema_is_refused),
+		cmocka_unit_test(an_older_schema_is_brought_up),
 		cmocka_unit_test(a_full_disk_is_survived),
 		cmocka_unit_test(a_file_size_limit_is_survived),
 	};
