@@ -167,6 +167,7 @@ void mg_txn_gate_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
 
 	if (gate->kind == MG_GATE_DATA || gate->judgement.action == MG_ACTION_ACCEPT) {
 		pass_judgement(txn, mg_gravity(gate->judgement.action) > 0 ? &gate->judgement : &gate->hold, verdict);
+		txn->is_refused = mg_gravity(verdict->action) > mg_gravity(MG_ACTION_QUARANTINE);
 		return;
 	}
 	answer_with(verdict, &gate->judgement);
