@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -64,12 +65,15 @@ const char *postfix_kit_text(const struct postfix_kit *kit, const char *text, ch
 
 void postfix_kit_write(const struct postfix_kit *kit, const char *name, const char *text)
 {
+	static const struct timespec long_ago[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
 	char path[512], *whole = malloc(TEXT);
 	FILE *file = fopen(postfix_kit_path(kit, name, path, sizeof path), "w");
 
 	if (file == NULL || whole == NULL)
 		give_up(path);
 	fputs(postfix_kit_text(kit, text, whole, TEXT), file);
+	fflush(file);
+	futimens(fileno(file), long_ago); /* Postfix waits for a file that has just changed to come to rest */
 	fclose(file);
 	free(whole);
 }
