@@ -215,9 +215,9 @@ static void tell_session(struct mg_session *session, struct mg_gate *charged)
 		session->is_ready = true;
 		TAILQ_INSERT_TAIL(&engine->ready, session, ready);
 	}
-	pthread_mutex_unlock(&engine->lock);
 	if (engine->wake != NULL)
-		engine->wake(engine->context);
+		engine->wake(engine->context); /* it only signals; behind the lock the engine may be gone, too */
+	pthread_mutex_unlock(&engine->lock);
 }
 
 /* Only this thread of control can end what is waited for, and it cancels it first: the session is there. */
@@ -445,6 +445,8 @@ void mg_engine_free(struct mg_engine **engine)
 	if (*engine == NULL)
 		return;
 	mg_engine_flush(*engine);
+	pthread_mutex_lock(&(*engine)->lock); /* who has just told a session that it is ready comes to his end */
+	pthread_mutex_unlock(&(*engine)->lock);
 	mg_conf_unref(&(*engine)->conf);
 	mg_domains_unref(&(*engine)->domains);
 	pthread_mutex_destroy(&(*engine)->lock);

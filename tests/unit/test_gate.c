@@ -245,6 +245,14 @@ static void open_world(struct world *world, const char *conf, enum pace pace)
 	mg_engine_set_domains(world->engine, domains);
 }
 
+static void come_to_rest(struct fake_store *fake)
+{
+	pthread_mutex_lock(&fake->lock);
+	while (fake->is_telling || (fake->pace == LATER && fake->held != NULL))
+		pthread_cond_wait(&fake->changed, &fake->lock);
+	pthread_mutex_unlock(&fake->lock);
+}
+
 static void close_world(struct world *world)
 {
 	mg_session_close(&world->session);
@@ -547,15 +555,20 @@ static const struct script scripts[] = {
 		"two sender:a@x.example=1", "accept" },
 };
 
-static void say_levels(const struct fake_store *fake, char *place, size_t size)
+/* When nothing is under way any more. */
+static void say_levels(struct fake_store *fake, char *place, size_t size)
 {
 	size_t n = 0;
+
+	come_to_rest(fake);
+	pthread_mutex_lock(&fake->lock);
 
 	place[0] = '\0';
 	for (size_t i = 0; i < fake->levels; i++)
 		if (fake->level[i].used > 0)
 			n += (size_t)snprintf(place + n, size - n, "%s%s=%llu", n == 0 ? "" : ", ", fake->level[i].name,
 				(unsigned long long)fake->level[i].used);
+	pthread_mutex_unlock(&fake->lock);
 }
 
 static void run_script(const struct script *script, enum pace pace)
@@ -674,6 +687,7 @@ static void a_hundred_messages_race_with_the_store(void **state)
 		mg_engine_pump(world.engine, mg_mono_us());
 		mg_engine_policy_cancel(world.engine, &waiter.waiter);
 	}
+	come_to_rest(world.fake);
 	assert_false(world.fake->has_gone_below);
 	close_world(&world);
 }
