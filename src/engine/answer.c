@@ -187,6 +187,7 @@ void mg_txn_gate_verdict(struct mg_txn *txn, struct mg_verdict *verdict)
 		if (mg_gravity(gate->hold.action) > 0)
 			mg_record_ask(txn->record, &txn->record->asked, gate->hold.action, gate->hold.rule);
 		pass_judgement(txn, mg_gravity(gate->judgement.action) > 0 ? &gate->judgement : &gate->hold, verdict);
+		txn->is_refused = mg_gravity(verdict->action) > mg_gravity(MG_ACTION_QUARANTINE);
 		return;
 	}
 	answer_with(verdict, &gate->judgement);

@@ -202,42 +202,45 @@ struct mg_txn *mg_session_begin(struct mg_session *session)
 }
 
 /* All that is touched of the session is touched under the lock: who sees there that the answer has come may free it. */
-static void tell_session(struct mg_session *session, bool is_charge)
+static void tell_session(struct mg_session *session, struct mg_gate *charged)
 {
 	struct mg_engine *engine = session->engine;
 
 	pthread_mutex_lock(&engine->lock);
 	session->is_answered = true;
-	session->is_charge_answered = session->is_charge_answered || is_charge;
+	if (charged != NULL)
+		charged->is_charge_answered = true;
 	pthread_cond_signal(&session->answered);
 	if (!session->is_ready) {
 		session->is_ready = true;
 		TAILQ_INSERT_TAIL(&engine->ready, session, ready);
 	}
-	pthread_mutex_unlock(&engine->lock);
 	if (engine->wake != NULL)
-		engine->wake(engine->context);
+		engine->wake(engine->context); /* it only signals; behind the lock the engine may be gone, too */
+	pthread_mutex_unlock(&engine->lock);
 }
 
 /* Only this thread of control can end what is waited for, and it cancels it first: the session is there. */
 void mg_session_is_ready(void *context)
 {
-	tell_session(context, false);
+	tell_session(context, NULL);
 }
 
 void mg_session_is_charged(void *context)
 {
-	tell_session(context, true);
+	struct mg_gate *gate = context;
+
+	tell_session(gate->session, gate);
 }
 
-bool mg_session_take_charge(struct mg_session *session)
+bool mg_session_take_charge(struct mg_session *session, struct mg_gate *gate)
 {
 	struct mg_engine *engine = session->engine;
 	bool has_come;
 
 	pthread_mutex_lock(&engine->lock);
-	has_come = session->is_charge_answered;
-	session->is_charge_answered = false;
+	has_come = gate->is_charge_answered;
+	gate->is_charge_answered = false;
 	pthread_mutex_unlock(&engine->lock);
 	return has_come;
 }
@@ -307,10 +310,11 @@ void mg_session_set_waiting(struct mg_session *session, struct mg_txn *txn)
 		index_by_pid(session, pid);
 }
 
-/* The client has handed the message over to us. */
+/* The client has handed a message over to us. */
 static bool is_taken(const struct mg_record *record)
 {
-	return record->action != MG_ACTION_REJECT && record->action != MG_ACTION_TEMPFAIL;
+	return record->action != MG_ACTION_NONE && record->action != MG_ACTION_REJECT &&
+	       record->action != MG_ACTION_TEMPFAIL;
 }
 
 struct mg_record *mg_session_finish(struct mg_session *session, struct mg_txn **txn, enum mg_end how)
@@ -441,6 +445,8 @@ void mg_engine_free(struct mg_engine **engine)
 	if (*engine == NULL)
 		return;
 	mg_engine_flush(*engine);
+	pthread_mutex_lock(&(*engine)->lock); /* who has just told a session that it is ready comes to his end */
+	pthread_mutex_unlock(&(*engine)->lock);
 	mg_conf_unref(&(*engine)->conf);
 	mg_domains_unref(&(*engine)->domains);
 	pthread_mutex_destroy(&(*engine)->lock);

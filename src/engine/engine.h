@@ -36,7 +36,7 @@ struct mg_engine_options {
 	const struct mg_lookup_source *dns; /* outlives the engine; NULL: senders are not checked */
 	struct mg_dnsbl_zones *zones;       /* likewise; may be NULL */
 	const struct mg_guards *guards;     /* likewise; NULL: nothing is guarded */
-	/* Something waits for mg_engine_pump(). From any thread, must only signal. NULL: nobody pumps. */
+	/* Something waits for mg_engine_pump(). From any thread, under a lock of the engine; must only signal. NULL: nobody pumps. */
 	void (*wake)(void *context);
 	/* Takes the finished record; false: it could not be kept (counted here). Called without locks. */
 	bool (*put)(void *context, struct mg_record *record_take);

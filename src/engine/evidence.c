@@ -9,13 +9,16 @@
 void mg_evidence_add(struct mg_evidence *evidence, const char *fmt, ...)
 {
 	uint64_t at = atomic_fetch_add(&evidence->count, 1) % MG_EVIDENCE_LINES;
+	uint64_t words[MG_EVIDENCE_TEXT / 8] = { 0 };
 	va_list args;
 
-	atomic_fetch_or(&evidence->line[at].version, 1);
-	evidence->line[at].time_us = mg_wall_us();
 	va_start(args, fmt);
-	vsnprintf(evidence->line[at].text, sizeof evidence->line[at].text, fmt, args);
+	vsnprintf((char *)words, sizeof words, fmt, args);
 	va_end(args);
+	atomic_fetch_or(&evidence->line[at].version, 1);
+	atomic_store(&evidence->line[at].time_us, mg_wall_us());
+	for (size_t i = 0; i < MG_EVIDENCE_TEXT / 8; i++)
+		atomic_store(&evidence->line[at].text[i], words[i]);
 	atomic_fetch_add(&evidence->line[at].version, 1);
 	atomic_store(&evidence->last_us, mg_wall_us());
 }
@@ -32,7 +35,11 @@ int64_t mg_evidence_get(const struct mg_evidence *evidence, unsigned back, char 
 		return 0;
 	version = atomic_load(&evidence->line[at].version);
 	time_us = evidence->line[at].time_us;
-	memcpy(text, evidence->line[at].text, MG_EVIDENCE_TEXT);
+	for (size_t i = 0; i < MG_EVIDENCE_TEXT / 8; i++) {
+		uint64_t word = atomic_load(&evidence->line[at].text[i]);
+
+		memcpy(text + 8 * i, &word, sizeof word);
+	}
 	text[MG_EVIDENCE_TEXT - 1] = '\0';
 	if (version % 2 != 0 || version != atomic_load(&evidence->line[at].version))
 		return 0;

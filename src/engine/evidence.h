@@ -18,8 +18,8 @@ struct mg_evidence { /* zeroed: nothing happened */
 	_Atomic int64_t last_us; /* wall; 0 never */
 	struct {
 		_Atomic uint32_t version; /* odd while it is written */
-		int64_t time_us;
-		char text[MG_EVIDENCE_TEXT];
+		_Atomic int64_t time_us;
+		_Atomic uint64_t text[MG_EVIDENCE_TEXT / 8];
 	} line[MG_EVIDENCE_LINES];
 };
 

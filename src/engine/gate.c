@@ -40,6 +40,21 @@ const char *mg_gate_span(char place[MG_GATE_SPAN], uint64_t seconds)
 	return place;
 }
 
+/* The text of one that the record keeps lies there already; the others take turns in one place, for there may be many. */
+static struct mg_str keep_address(struct mg_txn *txn, const struct mg_gate_case *about)
+{
+	struct mg_gate *gate = &txn->gate;
+
+	if (about->recipient != NULL)
+		return mg_str_z(about->recipient->address);
+	if (about->address.n > 0 && gate->spare == NULL)
+		gate->spare = mg_arena_take(&txn->record->arena, MG_RECORD_TEXT + 1);
+	if (about->address.n == 0 || gate->spare == NULL)
+		return MG_STR("");
+	mg_str_copy(gate->spare, MG_RECORD_TEXT + 1, about->address);
+	return mg_str_z(gate->spare);
+}
+
 void mg_gate_open(struct mg_session *session, struct mg_txn *txn, const struct mg_gate_case *about)
 {
 	struct mg_gate *gate = &txn->gate;
@@ -47,8 +62,8 @@ void mg_gate_open(struct mg_session *session, struct mg_txn *txn, const struct m
 	mg_gate_expire(session, txn);
 	gate->kind = about->kind;
 	gate->recipient = about->recipient;
-	gate->address = mg_str_z(mg_record_text(txn->record, about->address));
-	gate->domain = mg_str_z(mg_record_text(txn->record, about->domain));
+	gate->address = keep_address(txn, about);
+	mg_str_copy(gate->domain, sizeof gate->domain, about->domain);
 	gate->is_relay_watched = about->is_relay_watched;
 	gate->is_limited = about->is_limited;
 	gate->is_greylisted = about->is_greylisted;
@@ -56,6 +71,13 @@ void mg_gate_open(struct mg_session *session, struct mg_txn *txn, const struct m
 	gate->place = session->engine->guards == NULL ? MG_GATE_DONE
 		      : about->kind == MG_GATE_DATA   ? MG_GATE_GREYLIST
 						      : MG_GATE_BANS;
+}
+
+/* What policy's look at this recipient was charged, the milter's refusal of it gives back. */
+static void give_back(const struct mg_guards *guards, struct mg_txn *txn)
+{
+	if (txn->gate.recipient != NULL && guards->limits != NULL)
+		mg_bill_refund(&txn->gate.bill, guards->limits, txn->gate.recipient);
 }
 
 enum mg_step mg_gate_step(struct mg_session *session, struct mg_txn *txn)
@@ -66,10 +88,20 @@ enum mg_step mg_gate_step(struct mg_session *session, struct mg_txn *txn)
 		[MG_GATE_ACCOUNT] = mg_gate_account,
 		[MG_GATE_LIMITS] = mg_gate_limits };
 
+	bool is_shut = txn->gate.place == MG_GATE_SHUT || txn->gate.place == MG_GATE_DONE;
+
 	while (txn->gate.place != MG_GATE_SHUT && txn->gate.place != MG_GATE_DONE)
 		if (steps[txn->gate.place](session, txn) == MG_STEP_WAIT)
 			return MG_STEP_WAIT;
+	if (!is_shut && mg_gate_is_refused(txn))
+		give_back(session->engine->guards, txn);
 	return MG_STEP_DONE;
+}
+
+void mg_gate_forget(struct mg_session *session, struct mg_txn *txn)
+{
+	mg_gate_expire(session, txn);
+	txn->gate.judgement = (struct mg_judgement){ .action = MG_ACTION_ACCEPT };
 }
 
 void mg_gate_expire(struct mg_session *session, struct mg_txn *txn)
@@ -111,4 +143,5 @@ void mg_gate_close(struct mg_session *session, struct mg_txn *txn, bool is_accep
 		mg_gate_learn_recipients(guards, txn);
 	if (is_accepted)
 		mg_gate_note_account(guards, txn);
+	mg_bill_fini(&txn->gate.bill);
 }

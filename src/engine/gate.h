@@ -34,14 +34,20 @@ enum mg_gate_place {
 	MG_GATE_DONE
 };
 
+enum { MG_GATE_DOMAIN = 264 }; /* longer than any domain */
+
 struct mg_gate { /* of one transaction; zeroed: shut */
 	enum mg_gate_kind kind;
 	enum mg_gate_place place;
 	struct mg_recipient *recipient; /* NULL: the message, or one that is not kept */
-	struct mg_str address, domain;  /* the recipient's, in the record's arena */
+	struct mg_str address;          /* the recipient's, in the record's arena */
+	char domain[MG_GATE_DOMAIN];    /* of the address that Postfix resolved it to */
+	char *spare;                    /* room for the address of one that is not kept; NULL: none so far */
 	bool is_relay_watched, is_limited, is_greylisted;
 	struct mg_inquiry *inquiry;
-	struct mg_charge *charge; /* made once a transaction */
+	struct mg_charge *charge;   /* made once a transaction */
+	struct mg_session *session; /* that waits for it */
+	bool is_charge_answered;    /* engine->lock: a shared store has decided */
 	size_t row[MG_CHARGE_ITEMS], recipient_items;
 	bool has_asked_store;
 	struct mg_bill bill;
@@ -64,6 +70,9 @@ void mg_gate_open(struct mg_session *session, struct mg_txn *txn, const struct m
 
 /* DONE: txn->gate.judgement stands. */
 enum mg_step mg_gate_step(struct mg_session *session, struct mg_txn *txn);
+
+/* It is asked about something that no guard speaks of: what was said of another recipient does not count. */
+void mg_gate_forget(struct mg_session *session, struct mg_txn *txn);
 
 /* The time is over: what has not been answered says nothing. */
 void mg_gate_expire(struct mg_session *session, struct mg_txn *txn);

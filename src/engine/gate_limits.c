@@ -10,7 +10,7 @@
 struct mg_limit_facts mg_gate_limit_facts(const struct mg_txn *txn, struct mg_str recipient)
 {
 	return (struct mg_limit_facts){ .client = txn->record->client_ip,
-		.user = mg_str_z(txn->record->user),
+		.user = mg_gate_login(txn),
 		.sender = mg_str_z(txn->record->sender),
 		.recipient = recipient };
 }
@@ -26,7 +26,8 @@ static struct mg_charge *charge_of(struct mg_session *session, struct mg_txn *tx
 		return NULL;
 	gate->charge->count = 0;
 	gate->charge->ready = mg_session_is_charged;
-	gate->charge->context = session;
+	gate->charge->context = gate;
+	gate->session = session;
 	gate->charge->is_decided = gate->charge->is_refused = gate->charge->is_local = false;
 	return gate->charge;
 }
@@ -92,7 +93,22 @@ static bool is_hard(const struct mg_charge_item *item)
 	return item->mode == MG_CHARGE_HARD || item->mode == MG_CHARGE_LOOK;
 }
 
-/* Of a refused charge the hard item that takes longest speaks; of a granted one the soft ones that were over. */
+static bool is_hold(const struct mg_txn *txn, size_t item)
+{
+	return txn->conf->rate.limits[txn->gate.row[item]].action == MG_LIMIT_HOLD;
+}
+
+/* Whether `item` has more to say than `other`: what holds the message before what only watches, then the longer wait. */
+static bool speaks_before(const struct mg_txn *txn, size_t item, size_t other)
+{
+	const struct mg_charge_item *items = txn->gate.charge->item;
+
+	if (is_hold(txn, item) != is_hold(txn, other))
+		return is_hold(txn, item);
+	return items[item].wait_ns > items[other].wait_ns;
+}
+
+/* Of a refused charge the hard item that takes longest speaks; of a granted one a soft one that was over. */
 static void judge_charge(struct mg_session *session, struct mg_txn *txn)
 {
 	struct mg_gate *gate = &txn->gate;
@@ -103,7 +119,7 @@ static void judge_charge(struct mg_session *session, struct mg_txn *txn)
 		const struct mg_charge_item *item = &charge->item[i];
 
 		if (item->is_over && is_hard(item) == charge->is_refused &&
-			(worst == MG_CHARGE_ITEMS || item->wait_ns > charge->item[worst].wait_ns))
+			(worst == MG_CHARGE_ITEMS || speaks_before(txn, i, worst)))
 			worst = i;
 	}
 	if (worst < MG_CHARGE_ITEMS) {
@@ -118,7 +134,6 @@ static void settle_charge(struct mg_session *session, struct mg_txn *txn)
 {
 	struct mg_gate *gate = &txn->gate;
 	const struct mg_charge *charge = gate->charge;
-	struct mg_arena *arena = &txn->record->arena;
 	size_t own = gate->kind == MG_GATE_DATA ? 0 : gate->recipient_items, last = own;
 
 	judge_charge(session, txn);
@@ -126,8 +141,8 @@ static void settle_charge(struct mg_session *session, struct mg_txn *txn)
 		return;
 	while (last < charge->count && txn->conf->rate.limits[gate->row[last]].count != MG_COUNT_CONNECTIONS)
 		last++; /* a connection has been made, whatever becomes of the message */
-	mg_bill_add(&gate->bill, arena, charge, 0, own, gate->recipient);
-	mg_bill_add(&gate->bill, arena, charge, own, last, NULL);
+	mg_bill_add(&gate->bill, charge, 0, own, gate->recipient);
+	mg_bill_add(&gate->bill, charge, own, last, NULL);
 	if (gate->kind != MG_GATE_DATA)
 		gate->is_message_charged = session->is_connect_charged = true;
 }
@@ -143,11 +158,11 @@ enum mg_step mg_gate_limits(struct mg_session *session, struct mg_txn *txn)
 			return MG_STEP_DONE;
 		}
 		gate->has_asked_store = true;
-		mg_session_take_charge(session); /* what came too late for another one */
+		mg_session_take_charge(session, gate); /* what came too late for another one */
 		if (!store->decide(store->context, gate->charge))
 			return MG_STEP_WAIT;
 		gate->charge->is_decided = true;
-	} else if (!mg_session_take_charge(session)) {
+	} else if (!mg_session_take_charge(session, gate)) {
 		return MG_STEP_WAIT;
 	}
 	settle_charge(session, txn);

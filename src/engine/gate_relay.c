@@ -12,7 +12,7 @@ static struct mg_relay_facts relay_facts(const struct mg_session *session, const
 		.client = txn->record->client_ip,
 		.speaker = session->speaker,
 		.certificate = txn->certificate,
-		.domain = txn->gate.domain,
+		.domain = mg_str_z(txn->gate.domain),
 		.is_known_foreign = txn->gate.kind == MG_GATE_TAP };
 }
 
@@ -48,8 +48,6 @@ static void judge_proof(struct mg_session *session, struct mg_txn *txn)
 	txn->wants_foreign = true;
 	note_proof(session, txn, !is_only_observed && !mg_gate_is_observing(txn));
 	mg_gate_found(txn, &judgement, is_only_observed);
-	if (mg_gate_is_refused(txn) && txn->gate.recipient != NULL && session->engine->guards->limits != NULL)
-		mg_bill_refund(&txn->gate.bill, session->engine->guards->limits, txn->gate.recipient);
 }
 
 enum mg_step mg_gate_relay(struct mg_session *session, struct mg_txn *txn)

@@ -40,7 +40,6 @@ struct mg_session {
 	bool is_ready;                   /* engine->lock: it is in that queue */
 	pthread_cond_t answered;         /* engine->lock: for the milter's thread */
 	bool is_answered;                /* engine->lock: since it was last reset */
-	bool is_charge_answered;         /* engine->lock: a shared store has decided */
 
 	/* Of `waiting`, for those who walk the table with the engine's lock only. */
 	_Atomic bool has_waiting;
@@ -86,9 +85,9 @@ struct mg_evaluation *mg_session_evaluate(struct mg_session *session, bool is_pu
 
 /* What somebody waits for has come (struct mg_session *): wakes the milter's thread and the pump. From any thread. */
 void mg_session_is_ready(void *session);
-/* The same for a charge that a shared store decides; and whether that has come, once. */
-void mg_session_is_charged(void *session);
-bool mg_session_take_charge(struct mg_session *session);
+/* The same for the charge of a gate (struct mg_gate *) that a shared store decides; and whether that has come, once. */
+void mg_session_is_charged(void *gate);
+bool mg_session_take_charge(struct mg_session *session, struct mg_gate *gate);
 
 /* Sets session->waiting and what is told of it. Session locked. */
 void mg_session_set_waiting(struct mg_session *session, struct mg_txn *txn);

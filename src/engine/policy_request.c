@@ -122,8 +122,11 @@ static void open_gate(struct mg_session *session, struct mg_txn *txn, const stru
 		about.is_limited = txn->asked == NULL || !txn->asked->is_limited;
 	} else if (request->stage == MG_POLICY_END && txn == session->waiting && session->milters == 0) {
 		about.kind = MG_GATE_DATA;
+		about.recipient = NULL;
 		about.is_limited = true;
 	} else {
+		if (txn == session->waiting)
+			mg_gate_forget(session, txn);
 		return;
 	}
 	if (about.is_limited && txn->asked != NULL)

@@ -317,8 +317,11 @@ static void guard_message(struct mg_session *session)
 {
 	struct mg_txn *txn = session->open;
 
-	if (txn->conf->mode == MG_MODE_ENFORCE && mg_gravity(txn->judgement.action) > mg_gravity(MG_ACTION_QUARANTINE))
+	if (txn->conf->mode == MG_MODE_ENFORCE &&
+		mg_gravity(txn->judgement.action) > mg_gravity(MG_ACTION_QUARANTINE)) {
+		mg_gate_forget(session, txn); /* what the last recipient was told is not for the others */
 		return;
+	}
 	mg_gate_open(session, txn,
 		&(struct mg_gate_case){ .kind = MG_GATE_DATA, .is_limited = true, .is_greylisted = true });
 	pass_gate(session);

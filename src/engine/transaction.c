@@ -224,7 +224,7 @@ static void settle_action(struct mg_txn *txn, enum mg_end how)
 
 	settle_recipients(record);
 	refusal = deciding_refusal(record, &accepted);
-	if (how == MG_END_YES && record->action != MG_ACTION_NONE)
+	if ((how == MG_END_YES && record->action != MG_ACTION_NONE) || (how == MG_END_POLICY && txn->is_refused))
 		return;
 	if (accepted == 0 && refusal != NULL && refusal->rule != NULL) {
 		record->action = refusal->verdict;

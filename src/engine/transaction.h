@@ -33,6 +33,7 @@ struct mg_txn {
 	struct mg_evaluation *evaluation; /* of the sender; NULL: not checked */
 	struct mg_judgement judgement;    /* what its results ask for; not where the client is exempt */
 	bool is_judged;
+	bool is_refused;                   /* policy refused the message at its end */
 	struct mg_certificate certificate; /* its texts lie in the record */
 	bool is_spoofed;                   /* who speaks for the client by XCLIENT is not to be believed */
 	struct mg_gate gate;               /* the guards' */

@@ -28,6 +28,7 @@ void mg_account_tick(struct mg_account_row *row, int64_t now_ns)
 	}
 	row->before = row->now;
 	row->now = (struct mg_account_hour){ .hour = hour };
+	row->outcomes = (struct mg_account_outcomes){ 0 }; /* the record tells them anew while they are true */
 }
 
 uint32_t mg_account_hourly(const struct mg_account_row *row, size_t member, int64_t now_ns)
@@ -36,8 +37,14 @@ uint32_t mg_account_hourly(const struct mg_account_row *row, size_t member, int6
 	uint32_t before = *(const uint32_t *)(const void *)((const char *)&row->before + member);
 	int64_t left_ns = MG_HOUR_NS - now_ns % MG_HOUR_NS;
 
-	if (row->now.hour != now_ns / MG_HOUR_NS || row->before.hour != row->now.hour - 1)
+	int64_t hour = now_ns / MG_HOUR_NS;
+
+	if (row->before.hour != row->now.hour - 1)
 		before = 0;
+	if (row->now.hour != hour) { /* nothing has happened in this hour */
+		before = row->now.hour == hour - 1 ? now : 0;
+		now = 0;
+	}
 	return now + (uint32_t)((double)before * ((double)left_ns / (double)MG_HOUR_NS));
 }
 
@@ -225,8 +232,7 @@ static int64_t ends_of(const struct mg_account_view *view, const struct mg_conf 
 {
 	int64_t expiry[MG_SIGNS];
 	size_t count = 0;
-	unsigned needed =
-		(unsigned)conf->abuse.score - (view->rung == MG_ACCOUNT_NOTIFY && view->score < conf->abuse.score);
+	unsigned needed = (unsigned)conf->abuse.score - (view->rung == MG_ACCOUNT_NOTIFY && conf->abuse.score > 1);
 
 	for (int sign = 0; sign < MG_SIGNS; sign++)
 		if (view->is_raised[sign])

@@ -7,7 +7,7 @@
 #include "guard/key.h"
 #include "mail/address.h"
 
-enum { V4_LEAST = 8, V6_LEAST = 16 };
+enum { V4_LEAST = 8, V6_LEAST = 16, READ_ROWS = 64 };
 
 struct row {
 	struct mg_row head;
@@ -42,6 +42,13 @@ static void write_net(const struct mg_net *net, char *place, size_t size)
 		snprintf(place, size, "%s/%u", ip, net->bits);
 }
 
+static bool holds_loopback(const struct mg_net *net)
+{
+	static const struct mg_ip v6 = { .family = MG_IP_V6, .bytes = { [15] = 1 } };
+
+	return mg_ip_is_loopback(&net->base) || mg_net_contains(net, &v6);
+}
+
 static enum mg_rc parse_client(struct mg_str text, struct mg_ban *ban, struct mg_err *err)
 {
 	struct mg_net net;
@@ -52,7 +59,7 @@ static enum mg_rc parse_client(struct mg_str text, struct mg_ban *ban, struct mg
 	if (net.bits < (net.base.family == MG_IP_V4 ? (unsigned)V4_LEAST : (unsigned)V6_LEAST))
 		return mg_err_set(err, MG_ESYNTAX, "%.*s is too much of the world to be banned; the widest is /%d",
 			MG_STR_ARGS(mg_str_first(text, 100)), net.base.family == MG_IP_V4 ? V4_LEAST : V6_LEAST);
-	if (mg_ip_is_loopback(&net.base))
+	if (holds_loopback(&net))
 		return mg_err_set(err, MG_ESYNTAX, "this machine itself can't be banned");
 	write_net(&net, ban->what, sizeof ban->what);
 	return MG_OK;
@@ -166,10 +173,40 @@ static bool has_any(struct mg_state *state, struct mg_table *table)
 	return has;
 }
 
-static bool is_full(struct mg_table *table)
+static void drop_if_expired(struct mg_table *table, uint64_t key, int64_t now_ns)
+{
+	struct mg_table_hold hold;
+	const struct row *row;
+
+	mg_table_lock(table, &key, 1, &hold);
+	row = mg_table_get(table, key);
+	if (row != NULL && row->head.until_ns <= now_ns)
+		mg_table_drop(table, key);
+	mg_table_unlock(table, &hold);
+}
+
+/* Expired bans lie there until somebody needs their room. */
+static void drop_expired(struct mg_table *table, int64_t now_ns)
+{
+	struct row *rows = calloc(READ_ROWS, sizeof *rows);
+	uint64_t cursor = 0;
+	size_t n;
+
+	while (rows != NULL && (n = mg_table_read(table, &cursor, rows, READ_ROWS)) > 0)
+		for (size_t i = 0; i < n; i++)
+			if (rows[i].head.until_ns <= now_ns)
+				drop_if_expired(table, rows[i].head.key, now_ns);
+	free(rows);
+}
+
+static bool is_full(struct mg_table *table, int64_t now_ns)
 {
 	struct mg_table_stats stats;
 
+	mg_table_stats(table, &stats);
+	if (stats.rows <= MG_BANS)
+		return false;
+	drop_expired(table, now_ns);
 	mg_table_stats(table, &stats);
 	return stats.rows > MG_BANS;
 }
@@ -179,7 +216,7 @@ enum mg_rc mg_ban_add(struct mg_state *state, const struct mg_ban *ban, struct m
 	struct mg_table *table = mg_state_table(state, MG_STATE_BANS);
 	uint64_t key = key_of(state, ban->kind, ban->what);
 	int64_t now_ns = mg_state_now_ns(state);
-	bool has_room = !is_full(table);
+	bool has_room = !is_full(table, now_ns);
 	struct mg_table_hold hold;
 	struct row *row;
 
@@ -301,13 +338,13 @@ bool mg_ban_find(struct mg_state *state, const struct mg_ban_facts *facts, struc
 void mg_ban_list(struct mg_state *state, bool (*see)(void *context, const struct mg_ban *ban), void *context)
 {
 	struct mg_table *table = mg_state_table(state, MG_STATE_BANS);
-	struct row *rows = calloc(64, sizeof *rows);
+	struct row *rows = calloc(READ_ROWS, sizeof *rows);
 	struct mg_ban ban;
 	uint64_t cursor = 0;
 	bool goes_on = rows != NULL && table != NULL;
 	size_t n;
 
-	while (goes_on && (n = mg_table_read(table, &cursor, rows, 64)) > 0)
+	while (goes_on && (n = mg_table_read(table, &cursor, rows, READ_ROWS)) > 0)
 		for (size_t i = 0; goes_on && i < n; i++)
 			if (read_row(&rows[i], mg_state_now_ns(state), &ban))
 				goes_on = see(context, &ban);

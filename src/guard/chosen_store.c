@@ -1,4 +1,5 @@
-/* A charge remembers which store holds it, so that giving it up reaches the right one. */
+/* A charge remembers which store holds it, so that giving it up reaches the right one, also long after that store was stopped: what a
+ * retired store leaves behind is a few bytes for each change of state.store. */
 #include "guard/chosen_store.h"
 
 #include <pthread.h>
@@ -11,15 +12,16 @@ enum { RETIRED_S = 5 };
 struct holder {
 	struct holder *next; /* retired ones */
 	struct mg_limit_store store;
-	struct mg_redis_store *redis; /* NULL: memory */
+	struct mg_redis_store *redis; /* NULL: memory, or stopped */
+	bool is_stopped;
 	int64_t retired_us;
 };
 
 struct mg_chosen_store {
 	struct mg_limit_store face, memory;
 	struct mg_state *state;
-	pthread_rwlock_t lock; /* `now` */
-	struct holder in_memory, *now, *retired;
+	pthread_rwlock_t lock; /* `now`; each holder's is_stopped */
+	struct holder in_memory, *now, *retired, *stopped;
 	char *url, *password_file; /* as last set */
 	char trouble[200];         /* why it could not be begun */
 };
@@ -46,13 +48,29 @@ static bool decide(void *context, struct mg_charge *charge)
 	return is_decided;
 }
 
+/* Its store has decided and told it long ago. */
+static void give_back(struct mg_chosen_store *chosen, struct mg_charge *charge)
+{
+	const struct mg_limit_store *store = &chosen->now->store;
+
+	for (size_t i = 0; i < charge->count; i++)
+		if (charge->item[i].is_charged && charge->item[i].is_local)
+			store->refund(store->context, &charge->item[i], 1);
+}
+
 static void abandon(void *context, struct mg_charge *charge)
 {
+	struct mg_chosen_store *chosen = context;
 	const struct holder *holder = charge->holder;
 
-	(void)context;
-	if (holder != NULL)
+	if (holder == NULL)
+		return;
+	take_now(chosen);
+	if (holder->is_stopped)
+		give_back(chosen, charge);
+	else
 		holder->store.abandon(holder->store.context, charge);
+	let_go(chosen);
 }
 
 static void refund(void *context, const struct mg_charge_item *items, size_t count)
@@ -172,7 +190,12 @@ struct mg_redis_store *mg_chosen_store_take_retired(struct mg_chosen_store *chos
 		return NULL;
 	*at = old->next;
 	redis = old->redis;
-	free(old);
+	pthread_rwlock_wrlock(&chosen->lock);
+	old->redis = NULL;
+	old->is_stopped = true; /* it stays: a charge may remember it */
+	old->next = chosen->stopped;
+	chosen->stopped = old;
+	pthread_rwlock_unlock(&chosen->lock);
 	return redis;
 }
 

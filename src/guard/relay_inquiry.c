@@ -109,7 +109,7 @@ static bool is_backup(const struct mg_inquiry *inquiry, bool *is_sure)
 	if (lookup == NULL)
 		return false;
 	answer = wait_for(lookup, mg_str_z(inquiry->domain), MG_DNS_MX);
-	*is_sure = answer->status != MG_DNS_TROUBLE;
+	*is_sure = answer->status != MG_DNS_TROUBLE && answer->count <= HOSTS_MAX;
 	for (size_t i = 0; !found && i < answer->count && i < HOSTS_MAX; i++)
 		found = is_this_host(inquiry, lookup, answer->records[i].text, is_sure);
 	mg_lookup_free(&lookup);
@@ -180,13 +180,14 @@ static bool start_thread(struct mg_inquiry *inquiry)
 	return is_started;
 }
 
-static uint64_t key_of(const struct mg_relay_facts *facts)
+/* What another configuration answered says nothing of this one. */
+static uint64_t key_of(const struct mg_domains *domains, const struct mg_relay_facts *facts)
 {
-	char client[MG_IP_TEXT], speaker[MG_IP_TEXT], text[DOMAIN_BYTES + 2 * MG_IP_TEXT + 8];
+	char client[MG_IP_TEXT], speaker[MG_IP_TEXT], text[DOMAIN_BYTES + 2 * MG_IP_TEXT + 32];
 
-	snprintf(text, sizeof text, "%s %s %d %.*s", mg_ip_text(&facts->client, client, sizeof client),
-		mg_ip_text(&facts->speaker, speaker, sizeof speaker), facts->is_known_foreign,
-		MG_STR_ARGS(mg_str_first(facts->domain, DOMAIN_BYTES)));
+	snprintf(text, sizeof text, "%llu %s %s %d %.*s", (unsigned long long)mg_domains_serial(domains),
+		mg_ip_text(&facts->client, client, sizeof client), mg_ip_text(&facts->speaker, speaker, sizeof speaker),
+		facts->is_known_foreign, MG_STR_ARGS(mg_str_first(facts->domain, DOMAIN_BYTES)));
 	mg_lower(text);
 	return mg_hash_keyed(mg_str_z(text));
 }
@@ -205,7 +206,7 @@ static struct mg_inquiry *new_inquiry(struct mg_inquiries *owner, const struct m
 	inquiry->facts = *facts;
 	inquiry->facts.domain = mg_str_z(inquiry->domain);
 	inquiry->facts.certificate = (struct mg_certificate){ 0 }; /* judged before, and borrowed */
-	inquiry->key = key_of(facts);
+	inquiry->key = key_of(domains, facts);
 	inquiry->ready = ready;
 	inquiry->context = context;
 	inquiry->refs = 1;

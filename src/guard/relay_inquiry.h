@@ -22,8 +22,8 @@ struct mg_inquiries *mg_inquiries_new(const struct mg_lookup_source *dns);
 /* Waits for what is under way, at most about MG_INQUIRY_MS. NULL is fine. */
 void mg_inquiries_free(struct mg_inquiries **inquiries);
 
-/* Begins to ask; `ready` is told when the answer is there, from another thread, and may only signal. NULL: too many at once, or no
- * memory. What `facts` borrows is copied. */
+/* Begins to ask; `ready` is told when the answer is there, from another thread, and may only signal. NULL: no memory. Too many at
+ * once: the answer is there at once, and is no proof. What `facts` borrows is copied. */
 struct mg_inquiry *mg_inquiry_begin(struct mg_inquiries *inquiries, const struct mg_domains *domains,
 	const struct mg_relay_facts *facts, void (*ready)(void *context), void *context);
 

@@ -28,6 +28,7 @@ struct open_table { /* can only be asked */
 
 struct mg_domains {
 	atomic_uint refs;
+	uint64_t serial;
 	struct name *names;
 	bool is_doubtful; /* a list that could not be read whole */
 	struct open_table *open;
@@ -131,11 +132,13 @@ static void load_list(struct mg_domains *domains, const struct mg_postfix *postf
 	struct list list = { domains, matches_parents(postfix, parameter) };
 	struct mg_buf value;
 
+	bool is_known;
+
 	mg_buf_init(&value, VALUE_MAX);
-	if (mg_postfix_value(postfix, NULL, parameter, &value, NULL) != MG_OK || !mg_buf_ok(&value) ||
-		!mg_match_list_each(mg_buf_str(&value), take_domain, &list))
+	is_known = mg_postfix_value(postfix, NULL, parameter, &value, NULL) == MG_OK && mg_buf_ok(&value);
+	mg_watch_add_list(&domains->watch, mg_buf_str(&value)); /* before it is read */
+	if (!is_known || !mg_match_list_each(mg_buf_str(&value), take_domain, &list))
 		domains->is_doubtful = true;
-	mg_watch_add_list(&domains->watch, mg_buf_str(&value));
 	mg_buf_fini(&value);
 }
 
@@ -204,12 +207,14 @@ enum mg_rc mg_domains_load(const struct mg_postfix *postfix, const struct mg_str
 {
 	static const char *const lists[] = { "mydestination", "virtual_alias_domains", "virtual_mailbox_domains",
 		"relay_domains" };
+	static _Atomic uint64_t made_so_far;
 	struct mg_domains *domains = calloc(1, sizeof *domains);
 	const struct mg_domains *made = domains;
 
 	if (domains == NULL)
 		return mg_err_set(err, MG_ENOMEM, "no memory for Postfix's domains");
 	atomic_init(&domains->refs, 1);
+	domains->serial = atomic_fetch_add(&made_so_far, 1) + 1;
 	domains->directory = mg_str_dup(mg_str_z(postfix->directory));
 	if (domains->directory != NULL) {
 		watch_configuration(domains); /* before it is read: a change meanwhile is seen */
@@ -274,6 +279,8 @@ enum mg_domain_class mg_domains_class(const struct mg_domains *domains, struct m
 
 	if (domains == NULL)
 		return MG_DOMAIN_UNKNOWN;
+	if (domain.n > 1 && domain.p[domain.n - 1] == '.')
+		domain.n--; /* Postfix takes it off, too */
 	if (domain.n == 0)
 		return MG_DOMAIN_OURS;
 	if (!mg_str_copy(text, sizeof text, domain))
@@ -348,6 +355,11 @@ bool mg_domains_is_fresh(const struct mg_domains *domains)
 bool mg_domains_trusts(const struct mg_domains *domains, const struct mg_ip *client)
 {
 	return domains != NULL && mg_trust_client(domains->trust, client) == MG_TRUST_YES;
+}
+
+uint64_t mg_domains_serial(const struct mg_domains *domains)
+{
+	return domains == NULL ? 0 : domains->serial;
 }
 
 const char *mg_domains_hostname(const struct mg_domains *domains)

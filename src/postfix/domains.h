@@ -45,6 +45,9 @@ bool mg_domains_is_relay_first(const struct mg_domains *domains);
 /* Nobody changed main.cf, master.cf or a file they name since this was made. A few calls of stat(2). */
 bool mg_domains_is_fresh(const struct mg_domains *domains);
 
+/* Another number for every snapshot that was ever made. */
+uint64_t mg_domains_serial(const struct mg_domains *domains);
+
 /* Postfix's myhostname; "" unknown. */
 const char *mg_domains_hostname(const struct mg_domains *domains);
 

@@ -103,16 +103,34 @@ static bool take_cidr_line(struct mg_str line, taker *take, void *context)
 	return true;
 }
 
+static bool is_continued(struct mg_str line)
+{
+	return line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t') && mg_str_trim(line).n > 0 &&
+	       mg_str_trim(line).p[0] != '#';
+}
+
+/* A line that begins with white space goes on with the one before it. */
 static bool list_cidr(struct mg_str table, taker *take, void *context)
 {
 	char path[NAME], *line = NULL;
+	struct mg_buf whole;
 	size_t room = 0;
 	FILE *file = mg_lookup_table_file(table, path, sizeof path) ? fopen(path, "re") : NULL;
 	bool is_whole = file != NULL;
 	ssize_t n;
 
-	while (is_whole && (n = getline(&line, &room, file)) >= 0)
-		is_whole = n < LINE && take_cidr_line(mg_str_of(line, (size_t)n), take, context);
+	mg_buf_init(&whole, LINE);
+	while (is_whole && (n = getline(&line, &room, file)) >= 0) {
+		if (!is_continued(mg_str_of(line, (size_t)n))) {
+			is_whole = take_cidr_line(mg_buf_str(&whole), take, context);
+			mg_buf_reset(&whole);
+		}
+		mg_buf_add(&whole, mg_str_trim(mg_str_of(line, (size_t)n)));
+		mg_buf_addc(&whole, ' ');
+		is_whole = is_whole && mg_buf_ok(&whole);
+	}
+	is_whole = is_whole && take_cidr_line(mg_buf_str(&whole), take, context);
+	mg_buf_fini(&whole);
 	free(line);
 	if (file != NULL)
 		fclose(file);

@@ -14,7 +14,7 @@ static bool read_file(struct mg_str path, struct mg_buf *out)
 
 	if (file == NULL)
 		return false;
-	while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
+	while (mg_buf_ok(out) && (n = fread(chunk, 1, sizeof chunk, file)) > 0)
 		mg_buf_add(out, mg_str_of(chunk, n));
 	fclose(file);
 	return mg_buf_ok(out);
@@ -26,7 +26,7 @@ static void without_comments(struct mg_buf *text)
 
 	for (size_t i = 0; i < text->n; i++) {
 		is_comment = text->p[i] != '\n' && (is_comment || (is_start && text->p[i] == '#'));
-		is_start = text->p[i] == '\n';
+		is_start = text->p[i] == '\n' || (is_start && (text->p[i] == ' ' || text->p[i] == '\t'));
 		if (is_comment)
 			text->p[i] = ' ';
 	}

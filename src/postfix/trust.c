@@ -22,6 +22,7 @@ struct rules {
 
 struct mg_trust {
 	struct rules networks, proxies;
+	struct rules proxied; /* proxy_interfaces */
 	struct mg_ip *own;
 	size_t own_count;
 	struct mg_strings certificates;  /* fingerprints that are permitted */
@@ -140,9 +141,10 @@ static void load_networks(struct mg_trust *trust, const struct mg_postfix *postf
 	struct mg_buf value;
 
 	mg_buf_init(&value, VALUE_MAX);
-	if (mg_postfix_value(postfix, service, parameter, &value, NULL) == MG_OK)
+	if (mg_postfix_value(postfix, service, parameter, &value, NULL) == MG_OK) {
+		mg_watch_add_list(trust->watch, mg_buf_str(&value)); /* before it is read */
 		mg_match_list_each(mg_buf_str(&value), take_network, &listing);
-	mg_watch_add_list(trust->watch, mg_buf_str(&value));
+	}
 	mg_buf_fini(&value);
 }
 
@@ -169,15 +171,17 @@ static void take_certificates(void *context, struct mg_str pattern, bool is_excl
 		take_certificate_table(context, pattern);
 }
 
-static void load_certificates(struct mg_trust *trust, const struct mg_postfix *postfix)
+static void load_certificates(
+	struct mg_trust *trust, const struct mg_postfix *postfix, const struct mg_postfix_service *service)
 {
 	struct listing listing = { trust, NULL, false };
 	struct mg_buf value;
 
 	mg_buf_init(&value, VALUE_MAX);
-	if (mg_postfix_value(postfix, NULL, "relay_clientcerts", &value, NULL) == MG_OK)
+	if (mg_postfix_value(postfix, service, "relay_clientcerts", &value, NULL) == MG_OK) {
+		mg_watch_add_list(trust->watch, mg_buf_str(&value));
 		mg_match_list_each(mg_buf_str(&value), take_certificates, &listing);
-	mg_watch_add_list(trust->watch, mg_buf_str(&value));
+	}
 	mg_buf_fini(&value);
 }
 
@@ -193,16 +197,15 @@ static struct mg_str table_of(struct mg_str argument)
 	return word;
 }
 
-static void read_restriction(
-	struct mg_trust *trust, const struct mg_postfix *postfix, const struct mg_restriction *restriction)
+static void read_restriction(struct mg_trust *trust, const struct mg_postfix *postfix,
+	const struct mg_postfix_service *service, const struct mg_restriction *restriction)
 {
 	struct listing listing = { trust, &trust->networks, true };
 
 	if (mg_str_eq_nocase(restriction->name, MG_STR("permit_tls_all_clientcerts")))
 		trust->permits_verified = true;
-	else if (mg_str_eq_nocase(restriction->name, MG_STR("permit_tls_clientcerts")) &&
-		 trust->certificates.count == 0)
-		load_certificates(trust, postfix);
+	else if (mg_str_eq_nocase(restriction->name, MG_STR("permit_tls_clientcerts")))
+		load_certificates(trust, postfix, service);
 	else if (mg_str_eq_nocase(restriction->name, MG_STR("check_ccert_access")))
 		take_certificate_table(&listing, table_of(restriction->argument));
 	else if (mg_str_eq_nocase(restriction->name, MG_STR("check_client_access")))
@@ -215,12 +218,14 @@ static void read_restrictions(struct mg_trust *trust, const struct mg_postfix *p
 	struct mg_restriction restriction;
 	struct mg_buf value;
 	struct mg_str rest;
+	bool is_known;
 
 	mg_buf_init(&value, VALUE_MAX);
-	if (mg_postfix_value(postfix, service, parameter, &value, NULL) == MG_OK)
-		for (rest = mg_buf_str(&value); mg_restriction_next(&rest, &restriction);)
-			read_restriction(trust, postfix, &restriction);
+	is_known = mg_postfix_value(postfix, service, parameter, &value, NULL) == MG_OK;
 	mg_watch_add_list(trust->watch, mg_buf_str(&value));
+	if (is_known)
+		for (rest = mg_buf_str(&value); mg_restriction_next(&rest, &restriction);)
+			read_restriction(trust, postfix, service, &restriction);
 	mg_buf_fini(&value);
 }
 
@@ -254,6 +259,23 @@ static void read_services(struct mg_trust *trust, const struct mg_postfix *postf
 		}
 		service = mg_postfix_next_smtpd(postfix, service);
 	} while (service != NULL);
+}
+
+/* Behind NAT or a proxy: addresses that are ours to others. A client that has one is no more ours than any other. */
+static void load_proxied(struct mg_trust *trust, const struct mg_postfix *postfix)
+{
+	struct mg_buf value;
+	struct mg_str rest, word;
+
+	mg_buf_init(&value, VALUE_MAX);
+	if (mg_postfix_value(postfix, NULL, "proxy_interfaces", &value, NULL) == MG_OK)
+		for (rest = mg_buf_str(&value); mg_postfix_word(&rest, &word);) {
+			struct mg_net net;
+
+			if (mg_net_parse(word, &net))
+				add_rule(&trust->proxied, &net, false);
+		}
+	mg_buf_fini(&value);
 }
 
 /* ---- life ---- */
@@ -291,6 +313,7 @@ struct mg_trust *mg_trust_new(
 		if (mg_net_parse(mg_str_z(trusted->item[i]), &net))
 			add_rule(&trust->networks, &net, false); /* of any width: the administrator said so to us */
 	read_services(trust, postfix);
+	load_proxied(trust, postfix);
 	trust->watch = NULL;
 	return trust;
 }
@@ -308,6 +331,7 @@ void mg_trust_free(struct mg_trust **trust)
 		return;
 	free((*trust)->networks.item);
 	free((*trust)->proxies.item);
+	free((*trust)->proxied.item);
 	free((*trust)->own);
 	free_texts(&(*trust)->certificates);
 	free_texts(&(*trust)->client_tables);
@@ -318,7 +342,7 @@ void mg_trust_free(struct mg_trust **trust)
 
 /* ---- questions ---- */
 
-bool mg_trust_is_own(const struct mg_trust *trust, const struct mg_ip *ip)
+static bool is_local(const struct mg_trust *trust, const struct mg_ip *ip)
 {
 	for (size_t i = 0; i < trust->own_count; i++)
 		if (mg_ip_eq(&trust->own[i], ip))
@@ -326,11 +350,16 @@ bool mg_trust_is_own(const struct mg_trust *trust, const struct mg_ip *ip)
 	return false;
 }
 
+bool mg_trust_is_own(const struct mg_trust *trust, const struct mg_ip *ip)
+{
+	return is_local(trust, ip) || names(&trust->proxied, ip);
+}
+
 enum mg_trusted mg_trust_client(const struct mg_trust *trust, const struct mg_ip *client)
 {
 	if (client->family == MG_IP_NONE)
 		return MG_TRUST_NO;
-	if (names(&trust->networks, client) || mg_trust_is_own(trust, client))
+	if (names(&trust->networks, client) || is_local(trust, client))
 		return MG_TRUST_YES;
 	return trust->client_tables.count > 0 ? MG_TRUST_DOUBT : MG_TRUST_NO;
 }

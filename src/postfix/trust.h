@@ -40,6 +40,7 @@ enum mg_trusted mg_trust_certificate(const struct mg_trust *trust, const struct 
 /* Whether it may speak for another client (smtpd_authorized_xclient_hosts, narrow entries): a trusted client may, too. */
 bool mg_trust_proxy(const struct mg_trust *trust, const struct mg_ip *client);
 
-bool mg_trust_is_own(const struct mg_trust *trust, const struct mg_ip *ip); /* an address of this machine */
+bool mg_trust_is_own(
+	const struct mg_trust *trust, const struct mg_ip *ip); /* an address of this machine, or of proxy_interfaces */
 
 #endif
