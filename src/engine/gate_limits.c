@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/over_limit.h"
 #include "guard/limits.h"
 
 struct mg_limit_facts mg_gate_limit_facts(const struct mg_txn *txn, struct mg_str recipient)
@@ -59,75 +60,19 @@ static struct mg_charge *make_charge(struct mg_session *session, struct mg_txn *
 	return charge->count == 0 ? NULL : charge;
 }
 
-static const char *unit_of(enum mg_limit_count count)
-{
-	static const char *const units[] = { "messages", "recipients", "new recipients", "bytes", "connections",
-		"failures" };
-
-	return units[count];
-}
-
-static struct mg_judgement over_limit(struct mg_txn *txn, const struct mg_charge_item *item, size_t row)
-{
-	const struct mg_limit_row *limit = &txn->conf->rate.limits[row];
-	bool is_reject = limit->action == MG_LIMIT_REJECT;
-	char text[400], per[MG_GATE_SPAN], wait[MG_GATE_SPAN], rule[100];
-
-	if (item->wait_ns == INT64_MAX)
-		snprintf(text, sizeof text, "Over the limit %s: more than %llu %s at once is never let through",
-			limit->name, (unsigned long long)limit->burst, unit_of(limit->count));
-	else
-		snprintf(text, sizeof text, "Over the limit %s of %llu %s in %s, please try again in %s", limit->name,
-			(unsigned long long)limit->limit, unit_of(limit->count), mg_gate_span(per, limit->per_s),
-			mg_gate_span(wait, (uint64_t)(item->wait_ns / 1000000000) + 1));
-	snprintf(rule, sizeof rule, "limit:%s", limit->name);
-	return (struct mg_judgement){ limit->action == MG_LIMIT_HOLD ? MG_ACTION_QUARANTINE
-				      : is_reject                    ? MG_ACTION_REJECT
-								     : MG_ACTION_TEMPFAIL,
-		is_reject ? "550" : "451", is_reject ? "5.7.1" : "4.7.1", mg_record_text(txn->record, mg_str_z(text)),
-		mg_record_text(txn->record, mg_str_z(rule)) };
-}
-
-static bool is_hard(const struct mg_charge_item *item)
-{
-	return item->mode == MG_CHARGE_HARD || item->mode == MG_CHARGE_LOOK;
-}
-
-static bool is_hold(const struct mg_txn *txn, size_t item)
-{
-	return txn->conf->rate.limits[txn->gate.row[item]].action == MG_LIMIT_HOLD;
-}
-
-/* Whether `item` has more to say than `other`: what holds the message before what only watches, then the longer wait. */
-static bool speaks_before(const struct mg_txn *txn, size_t item, size_t other)
-{
-	const struct mg_charge_item *items = txn->gate.charge->item;
-
-	if (is_hold(txn, item) != is_hold(txn, other))
-		return is_hold(txn, item);
-	return items[item].wait_ns > items[other].wait_ns;
-}
-
-/* Of a refused charge the hard item that takes longest speaks; of a granted one a soft one that was over. */
 static void judge_charge(struct mg_session *session, struct mg_txn *txn)
 {
-	struct mg_gate *gate = &txn->gate;
-	const struct mg_charge *charge = gate->charge;
-	size_t worst = MG_CHARGE_ITEMS;
+	const struct mg_gate *gate = &txn->gate;
+	size_t item = mg_over_limit_item(txn->conf, gate->charge, gate->row);
+	const struct mg_limit_row *limit;
+	struct mg_judgement judgement;
 
-	for (size_t i = 0; i < charge->count; i++) {
-		const struct mg_charge_item *item = &charge->item[i];
-
-		if (item->is_over && is_hard(item) == charge->is_refused &&
-			(worst == MG_CHARGE_ITEMS || speaks_before(txn, i, worst)))
-			worst = i;
-	}
-	if (worst < MG_CHARGE_ITEMS) {
-		struct mg_judgement judgement = over_limit(txn, &charge->item[worst], gate->row[worst]);
-
-		atomic_fetch_add(&session->engine->counters->limit_hits, 1);
-		mg_gate_found(txn, &judgement, txn->conf->rate.limits[gate->row[worst]].action == MG_LIMIT_OBSERVE);
-	}
+	if (item == MG_CHARGE_ITEMS)
+		return;
+	limit = &txn->conf->rate.limits[gate->row[item]];
+	judgement = mg_over_limit(txn->record, limit, &gate->charge->item[item]);
+	atomic_fetch_add(&session->engine->counters->limit_hits, 1);
+	mg_gate_found(txn, &judgement, limit->action == MG_LIMIT_OBSERVE);
 }
 
 static void settle_charge(struct mg_session *session, struct mg_txn *txn)

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/hash.h"
+#include "engine/over_limit.h"
 #include "guard/limits.h"
 #include "guard/memory_store.h"
 #include "guard/seen.h"
@@ -113,57 +114,29 @@ static bool is_connect_charged(const struct mg_replay_limits *limits, uint64_t s
 
 /* ---- a decision ---- */
 
-static struct mg_judgement over(const struct mg_limit_row *limit, struct mg_record *record)
-{
-	bool is_reject = limit->action == MG_LIMIT_REJECT;
-	char text[160], rule[100];
-
-	snprintf(text, sizeof text, "Over the limit %s", limit->name);
-	snprintf(rule, sizeof rule, "limit:%s", limit->name);
-	return (struct mg_judgement){ limit->action == MG_LIMIT_HOLD ? MG_ACTION_QUARANTINE
-				      : is_reject                    ? MG_ACTION_REJECT
-								     : MG_ACTION_TEMPFAIL,
-		is_reject ? "550" : "451", is_reject ? "5.7.1" : "4.7.1", mg_record_text(record, mg_str_z(text)),
-		mg_record_text(record, mg_str_z(rule)) };
-}
-
-static bool is_hard(const struct mg_charge_item *item)
-{
-	return item->mode == MG_CHARGE_HARD || item->mode == MG_CHARGE_LOOK;
-}
-
-/* As the gate has it: of a refused charge the hard item that takes longest speaks; of a granted one the soft ones that were over. */
 static void judge(const struct mg_replay_limits *limits, struct mg_record *record, struct mg_judgement *judgement_out)
 {
-	const struct mg_charge *charge = &limits->charge;
-	size_t worst = MG_CHARGE_ITEMS;
+	size_t item = mg_over_limit_item(limits->conf, &limits->charge, limits->row);
 	const struct mg_limit_row *row;
 
-	for (size_t i = 0; i < charge->count; i++) {
-		const struct mg_charge_item *item = &charge->item[i];
-
-		if (item->is_over && is_hard(item) == charge->is_refused &&
-			(worst == MG_CHARGE_ITEMS || item->wait_ns > charge->item[worst].wait_ns))
-			worst = i;
-	}
-	if (worst == MG_CHARGE_ITEMS)
+	if (item == MG_CHARGE_ITEMS)
 		return;
-	row = &limits->conf->rate.limits[limits->row[worst]];
+	row = &limits->conf->rate.limits[limits->row[item]];
 	if (row->action != MG_LIMIT_OBSERVE)
-		*judgement_out = over(row, record);
+		*judgement_out = mg_over_limit(record, row, &limits->charge.item[item]);
 }
 
 /* Where the message's own items begin, and those of the connection, which are never given back. */
-static void bill_it(struct mg_replay_limits *limits, struct mg_record *record, const struct mg_recipient *recipient,
-	size_t own, struct mg_replay_bill *bill)
+static void bill_it(
+	struct mg_replay_limits *limits, const struct mg_recipient *recipient, size_t own, struct mg_replay_bill *bill)
 {
 	const struct mg_charge *charge = &limits->charge;
 	size_t last = own;
 
 	while (last < charge->count && limits->conf->rate.limits[limits->row[last]].count != MG_COUNT_CONNECTIONS)
 		last++;
-	mg_bill_add(&bill->bill, &record->arena, charge, 0, own, recipient);
-	mg_bill_add(&bill->bill, &record->arena, charge, own, last, NULL);
+	mg_bill_add(&bill->bill, charge, 0, own, recipient);
+	mg_bill_add(&bill->bill, charge, own, last, NULL);
 }
 
 /* Lists what the event costs; returns how many items are the recipient's own. */
@@ -208,7 +181,7 @@ void mg_replay_limits_ask(struct mg_replay_limits *limits, struct mg_record *rec
 	judge(limits, record, judgement_out);
 	if (limits->charge.is_refused)
 		return;
-	bill_it(limits, record, recipient, own, bill);
+	bill_it(limits, recipient, own, bill);
 	if (recipient != NULL) {
 		bill->is_message_charged = true;
 		limits->session[session / 2 % SESSIONS] = session;
@@ -233,10 +206,11 @@ void mg_replay_limits_close(struct mg_replay_limits *limits, const struct mg_rec
 {
 	if (limits == NULL)
 		return;
-	if (!is_accepted) {
+	if (!is_accepted)
 		mg_bill_refund(&bill->bill, &limits->store, NULL);
+	mg_bill_fini(&bill->bill);
+	if (!is_accepted)
 		return;
-	}
 	for (const struct mg_recipient *r = record->recipients; r != NULL; r = r->next)
 		if (*is_taken++) {
 			struct mg_limit_facts facts = facts_of(record, r);
