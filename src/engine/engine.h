@@ -142,7 +142,7 @@ struct mg_policy_waiter {
 	int64_t deadline_us;
 };
 
-/* What to answer; or, where that depends on DNS, MG_ACTION_NONE: `done` tells it later, after at most
+/* What to answer (its text stays as it is until the next call of this or of pump); or, where that depends on DNS, MG_ACTION_NONE: `done` tells it later, after at most
  * MG_ENGINE_POLICY_WAIT_MS. With `waiter` NULL nobody waits. One thread (the loop's) calls this, cancel and pump. */
 struct mg_verdict mg_engine_policy(
 	struct mg_engine *engine, const struct mg_policy_request *request, struct mg_policy_waiter *waiter);

@@ -57,6 +57,8 @@ struct mg_engine {
 	const struct mg_domains *domains;
 	TAILQ_HEAD(mg_ready_sessions, mg_session) ready;
 	struct mg_policy_waiter *waiters; /* the loop's thread */
+	char policy_text
+		[MG_RECORD_TEXT]; /* the loop's thread: of the last verdict for policy, whose record may be gone by now */
 	struct mg_counters *counters;
 	const struct mg_lookup_source *dns; /* NULL: senders are not checked */
 	struct mg_dnsbl_zones *zones;

@@ -46,6 +46,14 @@ void mg_policy_checks_decide(struct mg_session *session, struct mg_txn *txn, str
 		mg_txn_gate_verdict(txn, verdict);
 }
 
+void mg_policy_checks_keep(struct mg_engine *engine, struct mg_verdict *verdict)
+{
+	if (verdict->text == NULL)
+		return;
+	mg_str_copy(engine->policy_text, sizeof engine->policy_text, mg_str_z(verdict->text));
+	verdict->text = engine->policy_text;
+}
+
 bool mg_policy_checks_wait(struct mg_session *session, struct mg_policy_waiter *waiter)
 {
 	struct mg_engine *engine = session->engine;
@@ -103,13 +111,14 @@ static void carry_on(struct mg_engine *engine, struct mg_session *session, bool 
 		if (waiter != NULL)
 			mg_policy_checks_decide(session, session->waiting, &verdict);
 		session->waiting->record->latency_us += mg_mono_us() - start_us;
+		mg_policy_checks_keep(engine, &verdict);
 	}
 	pthread_mutex_unlock(&session->lock);
 	if (waiter == NULL || (verdict.action == MG_ACTION_NONE && !is_over))
 		return;
 	if (verdict.action == MG_ACTION_NONE)
 		verdict.action = MG_ACTION_ACCEPT;
-	waiter->done(waiter, &verdict); /* before the release: the verdict's text lies in the session's record */
+	waiter->done(waiter, &verdict);
 	mg_engine_policy_cancel(engine, waiter);
 }
 

@@ -13,6 +13,9 @@ void mg_policy_checks_begin(struct mg_session *session, struct mg_txn *txn, cons
 /* What they ask for: verdict->action NONE while that is not known and matters. Session locked. */
 void mg_policy_checks_decide(struct mg_session *session, struct mg_txn *txn, struct mg_verdict *verdict);
 
+/* Copies what the verdict borrows from the transaction, which another thread may end once the session is unlocked. Session locked. */
+void mg_policy_checks_keep(struct mg_engine *engine, struct mg_verdict *verdict);
+
 /* `waiter` is told when they are done. False: somebody waits there already. */
 bool mg_policy_checks_wait(struct mg_session *session, struct mg_policy_waiter *waiter);
 

@@ -197,6 +197,7 @@ struct mg_verdict mg_engine_policy(
 	mg_session_learn(&session->name, request->client.name);
 	mg_session_learn(&session->server_port, request->client.server_port);
 	take(session, request, start_us, ended, &verdict);
+	mg_policy_checks_keep(engine, &verdict);
 	pthread_mutex_unlock(&session->lock);
 	if (verdict.action == MG_ACTION_NONE && !mg_policy_checks_wait(session, waiter))
 		verdict.action = MG_ACTION_ACCEPT;

@@ -28,7 +28,8 @@ struct mg_trust {
 	struct mg_strings certificates;  /* fingerprints that are permitted */
 	bool permits_verified;           /* permit_tls_all_clientcerts */
 	bool has_certificate_doubt;      /* a certificate table that can't be listed */
-	struct mg_strings client_tables; /* that can't be listed */
+	struct mg_strings net_tables;    /* that can't be listed: whatever they find is trusted */
+	struct mg_strings client_tables; /* likewise: what they find must permit */
 	char *directory;
 	struct mg_watch *watch; /* while it is made */
 };
@@ -118,9 +119,11 @@ static void take_entry(void *context, struct mg_str key, struct mg_str value)
 
 static void take_table(struct listing *listing, struct mg_str table)
 {
-	if (!mg_lookup_table_list(listing->trust->directory, table, take_entry, listing) &&
-		listing->trust->client_tables.count < TABLES_MAX)
-		add_text(&listing->trust->client_tables, table);
+	struct mg_trust *trust = listing->trust;
+	struct mg_strings *asked = listing->needs_permission ? &trust->client_tables : &trust->net_tables;
+
+	if (!mg_lookup_table_list(trust->directory, table, take_entry, listing) && asked->count < TABLES_MAX)
+		add_text(asked, table);
 }
 
 static void take_network(void *context, struct mg_str pattern, bool is_excluded)
@@ -334,6 +337,7 @@ void mg_trust_free(struct mg_trust **trust)
 	free((*trust)->proxied.item);
 	free((*trust)->own);
 	free_texts(&(*trust)->certificates);
+	free_texts(&(*trust)->net_tables);
 	free_texts(&(*trust)->client_tables);
 	free((*trust)->directory);
 	free(*trust);
@@ -361,24 +365,67 @@ enum mg_trusted mg_trust_client(const struct mg_trust *trust, const struct mg_ip
 		return MG_TRUST_NO;
 	if (names(&trust->networks, client) || is_local(trust, client))
 		return MG_TRUST_YES;
-	return trust->client_tables.count > 0 ? MG_TRUST_DOUBT : MG_TRUST_NO;
+	return trust->client_tables.count + trust->net_tables.count > 0 ? MG_TRUST_DOUBT : MG_TRUST_NO;
+}
+
+/* What one table says of one address: NO, YES, or DOUBT where it does not answer. */
+static enum mg_trusted ask_table(const struct mg_trust *trust, const char *table, const struct mg_ip *client,
+	bool needs_permission, int timeout_ms)
+{
+	char text[MG_IP_TEXT];
+	struct mg_buf value;
+	enum mg_lookup found;
+	bool permits;
+
+	mg_buf_init(&value, 4096);
+	found = mg_lookup_table_ask(
+		trust->directory, mg_str_z(table), mg_str_z(mg_ip_text(client, text, sizeof text)), timeout_ms, &value);
+	permits = found == MG_LOOKUP_FOUND && (!needs_permission || is_permission(mg_buf_str(&value)));
+	mg_buf_fini(&value);
+	return found == MG_LOOKUP_FAILED ? MG_TRUST_DOUBT : permits ? MG_TRUST_YES : MG_TRUST_NO;
+}
+
+/* A table that permits addresses from other ends of the world as well is no list of trusted clients. */
+static bool is_wide_table(const struct mg_trust *trust, const char *table, const struct mg_ip *client,
+	bool needs_permission, int timeout_ms)
+{
+	static const unsigned char elsewhere[] = { 5, 94, 201 };
+
+	for (size_t i = 0; i < sizeof elsewhere; i++) {
+		struct mg_ip other = *client;
+
+		other.bytes[client->family == MG_IP_V4 ? 0 : 2] ^= elsewhere[i];
+		other.bytes[3] ^= elsewhere[i];
+		if (!mg_ip_is_private(&other) && !mg_ip_is_loopback(&other) &&
+			ask_table(trust, table, &other, needs_permission, timeout_ms) == MG_TRUST_YES)
+			return true;
+	}
+	return false;
+}
+
+/* DOUBT: one of them does not answer. */
+static enum mg_trusted ask_tables(const struct mg_trust *trust, const struct mg_strings *tables,
+	const struct mg_ip *client, bool needs_permission, int timeout_ms)
+{
+	for (size_t i = 0; i < tables->count; i++) {
+		const char *table = tables->item[i];
+		enum mg_trusted answer = ask_table(trust, table, client, needs_permission, timeout_ms);
+
+		if (answer == MG_TRUST_DOUBT ||
+			(answer == MG_TRUST_YES && !is_wide_table(trust, table, client, needs_permission, timeout_ms)))
+			return answer;
+	}
+	return MG_TRUST_NO;
 }
 
 enum mg_trusted mg_trust_ask_client(const struct mg_trust *trust, const struct mg_ip *client, int timeout_ms)
 {
 	enum mg_trusted answer = mg_trust_client(trust, client);
-	char text[MG_IP_TEXT];
 
-	for (size_t i = 0; answer == MG_TRUST_DOUBT && i < trust->client_tables.count; i++) {
-		enum mg_lookup found = mg_lookup_table_ask(trust->directory, mg_str_z(trust->client_tables.item[i]),
-			mg_str_z(mg_ip_text(client, text, sizeof text)), timeout_ms, NULL);
-
-		if (found == MG_LOOKUP_FAILED)
-			return MG_TRUST_DOUBT;
-		if (found == MG_LOOKUP_FOUND)
-			answer = MG_TRUST_YES;
-	}
-	return answer == MG_TRUST_DOUBT ? MG_TRUST_NO : answer;
+	if (answer != MG_TRUST_DOUBT)
+		return answer;
+	answer = ask_tables(trust, &trust->net_tables, client, false, timeout_ms);
+	return answer == MG_TRUST_NO ? ask_tables(trust, &trust->client_tables, client, true, timeout_ms) : answer;
 }
 
 static bool has_fingerprint(const struct mg_trust *trust, struct mg_str fingerprint)

@@ -25,7 +25,8 @@ void mg_trust_free(struct mg_trust **trust);
 
 /* DOUBT: a table that can't be listed may name it. */
 enum mg_trusted mg_trust_client(const struct mg_trust *trust, const struct mg_ip *client);
-/* The same with those tables asked: blocks on postmap, at most `timeout_ms` a table. */
+/* The same with those tables asked, also about addresses elsewhere: a table that permits them too permits the world, and counts for
+ * nothing. Blocks on postmap, at most `timeout_ms` a question. */
 enum mg_trusted mg_trust_ask_client(const struct mg_trust *trust, const struct mg_ip *client, int timeout_ms);
 
 /* What is known of the client's certificate. */

@@ -24,6 +24,7 @@ OPEN = {
     "a client key \"unknown\"": ("smtpd_relay_restrictions = check_client_access texthash:{etc}/t, " + UNAUTH, "unknown OK\n"),
     "a recipient TLD": ("smtpd_relay_restrictions = check_recipient_access texthash:{etc}/t, " + UNAUTH, "example permit\n"),
     "an unanchored regexp": ("smtpd_relay_restrictions = check_recipient_access regexp:{etc}/t, " + UNAUTH, "/example/ OK\n"),
+    "a pattern of all clients": ("smtpd_relay_restrictions = check_client_access regexp:{etc}/t, " + UNAUTH, "/./ OK\n"),
     "all digits permit": ("smtpd_relay_restrictions = check_sender_access static:1, " + UNAUTH, ""),
     "mynetworks of the whole world": ("mynetworks = 0.0.0.0/0", ""),
     "mynetworks in two halves": ("mynetworks = 0.0.0.0/1 128.0.0.0/1", ""),

@@ -72,6 +72,16 @@ def test_narrow_keys_of_a_client_table_are_trusted():
             assert lab.send("a@stranger.example", "friend@down.example", address=address)[0] == code, address
 
 
+def test_patterns_that_name_clients_are_asked():
+    table = ("smtpd_relay_restrictions = check_client_access regexp:{etc}/clients, check_sender_access static:OK, "
+             "reject_unauth_destination\n")
+    with Lab(main_cf=table) as lab:
+        (lab.etc / "clients").write_text(r"/^198\.51\.100\./ OK" + "\n/^192\./ REJECT\n")
+        lab.start()
+        for address, code in (("198.51.100.77", 250), ("203.0.113.6", 554)):
+            assert lab.send("a@stranger.example", "friend@down.example", address=address)[0] == code, address
+
+
 def test_observing_only_tells():
     for conf in ('relay = { action = "observe"; };', 'mode = "observe";', 'relay = { action = "off"; };'):
         with Lab(main_cf=OPEN_BY_TABLE, conf=conf) as lab:
