@@ -2,7 +2,10 @@
  * something. So chosen, sets fill evenly, and with a third more slots than rows next to none overflows.
  *
  * A row's key is taken away before the row changes hands and given last, so whoever dies in between leaves it free; the
- * counters, which may then be wrong, are counted again by who finds the lock's owner dead. */
+ * counters, which may then be wrong, are counted again by who finds the lock's owner dead.
+ *
+ * Behind the shards stands a byte for every set: whether it ever held a row. Sets that never did are not looked at, so that their memory
+ * is never touched, and costs nothing. */
 #include "guard/table.h"
 
 #include <errno.h>
@@ -13,7 +16,7 @@
 #include "base/rc.h"
 
 enum { WAYS = 8, SHARDS_MAX = 256, SHARD_ROWS = 1024, SPARE = 2 * WAYS, LINE = 64, READ_SLOTS = 512 };
-static const uint64_t MAGIC = 0x6d67207461626c65; /* "mg table" */
+static const uint64_t MAGIC = 0x6d67207461626c66;
 
 struct shard {
 	_Alignas(LINE) pthread_mutex_t lock; /* its rows and all below */
@@ -45,9 +48,16 @@ static void lay_out(const struct mg_table_shape *shape, size_t rows, struct mg_t
 		.sets = (uint32_t)((slots + (size_t)shards * WAYS - 1) / ((size_t)shards * WAYS)) };
 }
 
-static size_t rows_at(const struct mg_table_memory *memory)
+static size_t marks_at(const struct mg_table_memory *memory)
 {
 	return sizeof *memory + memory->shards * sizeof(struct shard);
+}
+
+static size_t rows_at(const struct mg_table_memory *memory)
+{
+	size_t end = marks_at(memory) + (size_t)memory->shards * memory->sets;
+
+	return (end + LINE - 1) / LINE * LINE;
 }
 
 static size_t slots_of_shard(const struct mg_table_memory *memory)
@@ -99,6 +109,17 @@ static struct mg_row *row_at(const struct mg_table *table, uint64_t slot)
 	return (void *)((char *)table->memory + rows_at(table->memory) + slot * table->memory->row_bytes);
 }
 
+/* Whether the slot's set ever held a row; under its shard's lock, like the row. */
+static unsigned char *mark_of(const struct mg_table *table, uint64_t slot)
+{
+	return (unsigned char *)table->memory + marks_at(table->memory) + slot / WAYS;
+}
+
+static bool is_used(const struct mg_table *table, uint64_t slot)
+{
+	return *mark_of(table, slot) != 0 && row_at(table, slot)->key != 0;
+}
+
 static uint32_t scaled(uint64_t bits, uint32_t below)
 {
 	return (uint32_t)((bits & UINT32_MAX) * below >> 32);
@@ -130,7 +151,7 @@ static void repair(struct mg_table *table, uint32_t at)
 
 	shard->rows = 0;
 	for (uint64_t slot = first; slot < first + slots_of_shard(table->memory); slot++)
-		shard->rows += row_at(table, slot)->key != 0;
+		shard->rows += is_used(table, slot);
 	pthread_mutex_consistent(&shard->lock);
 }
 
@@ -185,7 +206,7 @@ void *mg_table_get(struct mg_table *table, uint64_t key)
 
 	sets_of(table, key, set);
 	for (int i = 0; i < 2; i++)
-		for (uint64_t slot = set[i]; slot < set[i] + WAYS; slot++)
+		for (uint64_t slot = set[i]; *mark_of(table, set[i]) != 0 && slot < set[i] + WAYS; slot++)
 			if (row_at(table, slot)->key == key)
 				return row_at(table, slot);
 	return NULL;
@@ -213,7 +234,7 @@ static struct offer offer_of(const struct mg_table *table, uint64_t set, int64_t
 {
 	struct offer offer = { row_at(table, set), 0 };
 
-	for (uint64_t slot = set; slot < set + WAYS; slot++) {
+	for (uint64_t slot = set; *mark_of(table, set) != 0 && slot < set + WAYS; slot++) {
 		struct mg_row *row = row_at(table, slot);
 
 		offer.live += is_live(row, now_ns);
@@ -233,6 +254,8 @@ static struct mg_row *room_for(const struct mg_table *table, uint64_t key, int64
 	other = offer_of(table, set[1], now_ns);
 	if (one.live != other.live)
 		return one.live < other.live ? one.row : other.row;
+	if (one.live == 0 && *mark_of(table, set[1]) == 0)
+		return one.row;
 	return goes_before(other.row, one.row) ? other.row : one.row;
 }
 
@@ -250,6 +273,13 @@ static void give_key(struct shard *shard, struct mg_row *row, uint64_t key)
 	shard->rows++;
 }
 
+static void mark_set(const struct mg_table *table, const struct mg_row *row)
+{
+	size_t offset = (size_t)((const char *)row - (const char *)table->memory) - rows_at(table->memory);
+
+	*mark_of(table, offset / table->memory->row_bytes) = 1;
+}
+
 void *mg_table_make(struct mg_table *table, uint64_t key, int64_t now_ns)
 {
 	struct shard *shard = &table->memory->shard[shard_of(table, key)];
@@ -261,6 +291,7 @@ void *mg_table_make(struct mg_table *table, uint64_t key, int64_t now_ns)
 	row = room_for(table, key, now_ns);
 	shard->forgotten += is_live(row, now_ns);
 	take_key(shard, row);
+	mark_set(table, row);
 	memset((char *)row + sizeof row->key, 0, table->memory->row_bytes - sizeof row->key);
 	give_key(shard, row, key);
 	return row;
@@ -279,7 +310,7 @@ static bool walk_shard(struct mg_table *table, uint32_t at, bool (*see)(void *co
 	uint64_t first = at * slots_of_shard(table->memory);
 
 	for (uint64_t slot = first; slot < first + slots_of_shard(table->memory); slot++)
-		if (row_at(table, slot)->key != 0 && !see(context, row_at(table, slot)))
+		if (is_used(table, slot) && !see(context, row_at(table, slot)))
 			return false;
 	return true;
 }
@@ -301,7 +332,7 @@ static size_t copy_rows(const struct mg_table *table, uint64_t *cursor, uint64_t
 	size_t n = 0, bytes = table->memory->row_bytes;
 
 	for (; *cursor < end && n < max; ++*cursor)
-		if (row_at(table, *cursor)->key != 0)
+		if (is_used(table, *cursor))
 			memcpy(rows_out + n++ * bytes, row_at(table, *cursor), bytes);
 	return n;
 }
