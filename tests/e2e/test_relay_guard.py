@@ -139,3 +139,31 @@ def test_local_submission_is_never_refused():
         subprocess.run(["sendmail", "-C", lab.etc, "-f", "root@local.example", "friend@down.example"], input=b"Subject: x\n\nx\n",
                        check=True, env={"MAIL_CONFIG": str(lab.etc), "PATH": "/usr/sbin:/usr/bin:/bin"})
         assert lab.record(lambda t: t["sender"] == "root@local.example" and t["relay"] == "local")
+
+
+def check(lab, name):
+    return lab.mailguard.json("check", name)["checks"][0]
+
+
+def test_strangers_behind_one_address_are_noticed():
+    with Lab(main_cf="mynetworks = 172.16.0.0/12\n") as lab:
+        lab.start()
+        assert check(lab, "relay.gateway")["state"] == "ok"
+        for i in range(6):
+            assert lab.send(f"a@s{i}.example", "ann@local.example", address="172.17.0.1", helo=f"host{i}.example")[0] == 250
+        found = wait_until("it is named", lambda: check(lab, "relay.gateway")["state"] == "warn" and check(lab, "relay.gateway"))
+        assert "172.17.0.1" in found["summary"] and "PROXY" in found["fix"], found
+        for i in range(6):
+            lab.send(f"a@s{i}.example", "ann@local.example", address=f"203.0.113.{i}", helo=f"far{i}.example")
+        assert all("203.0.113" not in line for line in check(lab, "relay.gateway")["evidence"])
+
+
+def test_who_tries_to_relay_is_named():
+    with Lab() as lab:
+        lab.start()
+        for i in range(21):
+            lab.send("a@s.example", f"victim{i}@foreign.example", address=STRANGER)
+        found = wait_until("it is named", lambda: check(lab, "relay.attempts")["state"] == "warn" and check(lab, "relay.attempts"))
+        assert STRANGER in found["summary"] and f"ban add {STRANGER}" in found["fix"], found
+        assert lab.mailguard.ctl(*found["fix"].split("mailguardctl ")[1].split()).returncode == 0
+        assert lab.send("a@s.example", "ann@local.example", address=STRANGER)[0] == 550
