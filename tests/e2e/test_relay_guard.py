@@ -1,4 +1,5 @@
 """The live relay guard: a Postfix that would relay for strangers does not, and all other mail flows."""
+import ssl
 import subprocess
 
 from lab import Lab, queue_id_of, wait_until
@@ -167,3 +168,57 @@ def test_who_tries_to_relay_is_named():
         assert STRANGER in found["summary"] and f"ban add {STRANGER}" in found["fix"], found
         assert lab.mailguard.ctl(*found["fix"].split("mailguardctl ")[1].split()).returncode == 0
         assert lab.send("a@s.example", "ann@local.example", address=STRANGER)[0] == 550
+
+
+TLS = """smtpd_tls_security_level = may
+smtpd_tls_cert_file = {etc}/server.pem
+smtpd_tls_key_file = {etc}/server.key
+smtpd_tls_ask_ccert = yes
+smtpd_tls_fingerprint_digest = sha256
+relay_clientcerts = texthash:{etc}/certs
+smtpd_authorized_xforward_hosts = 127.0.0.1
+smtpd_relay_restrictions = permit_tls_clientcerts, check_sender_access static:OK, reject_unauth_destination
+"""
+
+
+def make_certificate(lab, name):
+    """A self-signed certificate; its fingerprint as Postfix writes it."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}.example",
+                    "-keyout", lab.etc / f"{name}.key", "-out", lab.etc / f"{name}.pem"], check=True, capture_output=True)
+    text = subprocess.run(["openssl", "x509", "-in", lab.etc / f"{name}.pem", "-noout", "-fingerprint", "-sha256"],
+                          check=True, capture_output=True, text=True).stdout
+    return text.strip().split("=")[1]
+
+
+def ask_over_tls(lab, name, recipient):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if name:
+        context.load_cert_chain(lab.etc / f"{name}.pem", lab.etc / f"{name}.key")
+    client = lab.smtp(address=STRANGER)
+    client.starttls(context=context)
+    client.ehlo()
+    client.mail("a@s.example")
+    code = client.rcpt(recipient)[0]
+    client.close()
+    return code
+
+
+def test_client_certificates_that_postfix_permits_by():
+    with Lab(main_cf=TLS, master_cf="tlsmgr unix - - n 1000? 1 tlsmgr\n") as lab:
+        make_certificate(lab, "server")
+        (lab.etc / "certs").write_text(make_certificate(lab, "friend") + " friend\n")
+        make_certificate(lab, "other")
+        lab.start()
+        for name, code in (("friend", 250), ("other", 554), (None, 554)):
+            assert ask_over_tls(lab, name, "friend@down.example") == code, name
+            assert ask_over_tls(lab, name, "ann@local.example") == 250, name
+
+
+def test_a_content_filter_that_forwards_is_this_machine():
+    with Lab(main_cf=TLS.replace("smtpd_tls_security_level = may", "smtpd_tls_security_level = none")) as lab:
+        (lab.etc / "certs").write_text("")
+        lab.start()
+        client = lab.smtp()
+        assert client.docmd("XFORWARD", f"ADDR={STRANGER} NAME=far.example PROTO=ESMTP HELO=far.example")[0] == 250
+        assert lab.send("a@s.example", "friend@down.example", client=client)[0] == 250
