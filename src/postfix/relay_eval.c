@@ -202,30 +202,33 @@ static bool is_ours(const struct walk *walk)
 	return walk->client->is[MG_CHOICE_RECIPIENT]->class == MG_RELAY_CLASS_RELAY;
 }
 
-/* reject_unauth_destination and what is like it. */
-static enum step run_test(struct walk *walk)
+/* What the path owes to relay_domains: a doubt, or the domain being in it. */
+static void note_destination(struct walk *walk)
 {
 	const struct mg_relay_candidate *recipient = walk->client->is[MG_CHOICE_RECIPIENT];
 
-	if (!walk->has_recipient)
-		return GO_ON;
 	if (recipient->class == MG_RELAY_CLASS_DOUBT)
 		doubt(walk, MG_SAY(N_("which domains %1 in relay_domains holds can't be told"),
 				    recipient->relay_pattern == NULL ? "" : recipient->relay_pattern->text.p));
 	walk->cause->is_relay_domain = walk->cause->is_relay_domain || is_ours(walk);
-	return is_ours(walk) ? GO_ON : recipient->class == MG_RELAY_CLASS_BROKEN ? STOP : REFUSE;
+}
+
+/* reject_unauth_destination and what is like it. */
+static enum step run_test(struct walk *walk)
+{
+	if (!walk->has_recipient)
+		return GO_ON;
+	note_destination(walk);
+	if (is_ours(walk))
+		return GO_ON;
+	return walk->client->is[MG_CHOICE_RECIPIENT]->class == MG_RELAY_CLASS_BROKEN ? STOP : REFUSE;
 }
 
 static enum step run_our_destination(struct walk *walk)
 {
-	const struct mg_relay_candidate *recipient = walk->client->is[MG_CHOICE_RECIPIENT];
-
 	if (!walk->has_recipient)
 		return GO_ON;
-	if (recipient->class == MG_RELAY_CLASS_DOUBT)
-		doubt(walk, MG_SAY(N_("which domains %1 in relay_domains holds can't be told"),
-				    recipient->relay_pattern == NULL ? "" : recipient->relay_pattern->text.p));
-	walk->cause->is_relay_domain = walk->cause->is_relay_domain || is_ours(walk);
+	note_destination(walk);
 	return is_ours(walk) ? PERMIT : GO_ON;
 }
 
