@@ -287,6 +287,8 @@ static const struct judge_row judge_rows[] = {
 		"other.example", 0, 0, 0, true, LEGITIMATE },
 	{ "a verified certificate that permits nothing", "", STRANGER, "", "other.example", 0, 0, 0, true,
 		MG_RELAY_PROOF },
+	{ "a certificate that may be listed", CCERT "relay_clientcerts = regexp:@D@/patterns\n", STRANGER, "",
+		"other.example", 0, 0, 0, true, LEGITIMATE },
 	{ "a liar's login", "", STRANGER, "198.51.100.1", "other.example", true, 0, 0, 0, MG_RELAY_PROOF },
 	{ "a liar's trusted client", "mynetworks = 10.0.0.0/8\n", "10.1.1.1", "198.51.100.1", "other.example", 0, 0, 0,
 		0, MG_RELAY_PROOF },
