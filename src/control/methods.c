@@ -2,10 +2,11 @@
 #include "base/clock.h"
 #include "control/bans.h"
 #include "control/limits.h"
+#include "health/fold.h"
 
 #include <string.h>
 
-enum { QUERY_DEADLINE_MS = 5000, TEXT_MAX = 512, CHECKS_MAX = 160 };
+enum { QUERY_DEADLINE_MS = 5000, TEXT_MAX = 512 };
 
 /* ---- at once ---- */
 
@@ -92,21 +93,27 @@ static void work_trace(struct mg_call *call)
 
 static void work_check(struct mg_call *call)
 {
-	const struct mg_check *wanted[CHECKS_MAX];
+	const struct mg_check *wanted[MG_CHECKS_MAX];
+	struct mg_checks_asked asked = { wanted, 0, false };
 	json_t *ids = json_object_get(call->params, "ids"), *id;
-	size_t i, count = 0;
+	size_t i;
 
+	asked.is_general = json_is_true(json_object_get(call->params, "general"));
 	json_array_foreach(ids, i, id)
 	{
 		const struct mg_check *check = json_is_string(id) ? mg_check_find(json_string_value(id)) : NULL;
 
-		if (check == NULL || count == CHECKS_MAX) {
+		if (check == NULL || asked.count == MG_CHECKS_MAX) {
 			mg_call_fail(call, MG_RPC_PARAMS, "no such check");
 			return;
 		}
-		wanted[count++] = check;
+		wanted[asked.count++] = check;
 	}
-	call->result = json_pack("{s:o}", "checks", mg_health_check(call->options->health, wanted, count));
+	if (asked.count == 0)
+		mg_checks_ask_all(&asked, wanted);
+	call->result = json_pack("{s:o}", "checks", mg_health_check(call->options->health, &asked));
+	if (asked.is_general)
+		mg_health_fold(json_object_get(call->result, "checks"));
 }
 
 static bool start_recent(struct mg_call *call)

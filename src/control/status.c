@@ -1,6 +1,7 @@
 /* `status`: from memory alone, so that it answers at once whatever the disk and the network do. */
 #include "base/clock.h"
 #include "control/control.h"
+#include "health/fold.h"
 
 static json_t *transactions(const struct mg_counters *counters)
 {
@@ -127,13 +128,12 @@ json_t *mg_control_status(const struct mg_control_options *options)
 	const struct mg_conf *conf = options->pin_conf(options->context);
 	struct mg_figures figures;
 	struct mg_wiring_state wiring;
-	enum mg_check_state worst;
-	json_t *checks = mg_health_results(options->health, &worst), *json;
+	json_t *checks = mg_health_results(options->health), *json;
 
 	options->figures(options->context, &figures);
 	mg_health_wiring(options->health, &wiring);
 	json = json_pack("{s:s, s:s, s:s, s:I, s:{s:b, s:b}, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "state",
-		mg_check_state_name(worst), "version", PACKAGE_VERSION, "mode",
+		mg_check_state_name(mg_health_worst(checks)), "version", PACKAGE_VERSION, "mode",
 		conf->mode == MG_MODE_OBSERVE ? "observe" : "enforce", "uptime_s",
 		(json_int_t)((mg_wall_us() - options->counters->started_us) / MG_S_US), "wiring", "milter",
 		wiring.milter, "policy", wiring.policy, "transactions", transactions(options->counters), "checks",

@@ -59,6 +59,7 @@ static void check_compromised(const struct mg_check_env *env, struct mg_finding 
 }
 
 const struct mg_check mg_checks_account[] = {
-	{ "account.compromised", N_("no login is used by somebody else"), 0, 1000, NULL, true, check_compromised },
+	{ "account.compromised", N_("no login is used by somebody else"), 0, 1000, .run = check_compromised,
+		.is_daemons = true },
 };
 const size_t mg_checks_account_count = sizeof mg_checks_account / sizeof mg_checks_account[0];

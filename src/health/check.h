@@ -9,6 +9,7 @@
 
 #include "auth/dnsbl.h"
 #include "conf/conf.h"
+#include "dns/lookup.h"
 #include "dns/resolver.h"
 #include "engine/counters.h"
 #include "guard/guards.h"
@@ -48,18 +49,26 @@ struct mg_check_env {
 	const struct mg_postfix *postfix; /* NULL: could not be read */
 	const char *postfix_trouble;      /* why, or "" */
 	struct mg_query *query;           /* NULL: no record to read */
-	const struct mg_figures *figures; /* NULL: no daemon was reached */
-	int64_t deadline_us;              /* monotonic */
+	const struct mg_figures *figures; /* NULL: this is not the daemon */
+	struct mg_lookup *dns;            /* questions of this check; see mg_check_ask() */
+	enum mg_check_state before;       /* what this check found the last time; ok the first time */
+	int64_t deadline_us;              /* monotonic: of this check */
 };
 
+enum { MG_CHECK_ROOTS = 4, MG_CHECK_QUESTIONS = 500 };
+
 struct mg_check {
-	const char *id;    /* of CHECKS.md's catalogue: a contract */
+	const char *id;    /* of the catalogue: a contract */
 	const char *title; /* N_() */
 	unsigned period_s; /* 0: every health.interval */
 	unsigned deadline_ms;
-	const char *depends_on; /* the check whose failure explains this one's, or NULL */
-	bool needs_daemon;      /* looks at figures */
 	void (*run)(const struct mg_check_env *env, struct mg_finding *finding);
+	/* Checks whose failure explains this one's: it is then shown folded under the first of them that failed. */
+	const char *follows[MG_CHECK_ROOTS];
+	const char *
+		needs; /* a check without which this can't be looked at: while that is critical, this is unknown unseen */
+	bool is_daemons; /* only the daemon knows (its figures, its tallies): others ask it */
+	unsigned steady; /* on the schedule, a change is believed when seen this often in a row; 0, 1: at once */
 };
 
 /* All rows, in the order they are shown. */
@@ -69,10 +78,39 @@ const struct mg_check *mg_check_find(const char *id); /* NULL: no such id */
 /* A configured threshold, or the default. */
 void mg_check_threshold(const struct mg_conf *conf, const char *id, double *warn, double *crit);
 
-/* The families, one file each. */
-extern const struct mg_check mg_checks_wiring[], mg_checks_relay[], mg_checks_relaying[], mg_checks_account[],
-	mg_checks_state[], mg_checks_journal[], mg_checks_log[], mg_checks_self[];
-extern const size_t mg_checks_wiring_count, mg_checks_relay_count, mg_checks_relaying_count, mg_checks_account_count,
-	mg_checks_state_count, mg_checks_journal_count, mg_checks_log_count, mg_checks_self_count;
+/* The state of a measured value against the check's thresholds (configured, or these); `warn` > `crit`: less is worse. What it was
+ * before it stays until the value is a tenth away from the threshold, so that it does not flap about it. */
+enum mg_check_state mg_check_grade(
+	const struct mg_check_env *env, const char *id, double value, double warn, double crit);
+
+/* The answer of DNS, waited for until the check's deadline; borrowed until the check ends. Never NULL. A steppable evaluator takes
+ * env->dns itself and waits with mg_check_wait(). */
+const struct mg_dns_answer *mg_check_ask(const struct mg_check_env *env, struct mg_str name, enum mg_dns_type type);
+/* Waits for one more answer; false: the deadline has passed, and everything still asked for is trouble. */
+bool mg_check_wait(const struct mg_check_env *env);
+
+/* False, and said so: Postfix's configuration can't be read (unknown). */
+bool mg_check_has_postfix(const struct mg_check_env *env, struct mg_finding *finding);
+/* An expanded parameter of main.cf, in the finding's memory; "" for an unknown one. */
+const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding *finding,
+	const struct mg_postfix_service *service, const char *name);
+
+/* The families, one file each, in the order they are shown. */
+/* clang-format off */
+#define MG_CHECK_FAMILIES(X) \
+	X(wiring) \
+	X(relay) \
+	X(self) \
+	X(journal) \
+	X(log) \
+	X(relaying) \
+	X(state) \
+	X(account)
+/* clang-format on */
+#define MG_CHECK_FAMILY(name)                                                                                          \
+	extern const struct mg_check mg_checks_##name[];                                                               \
+	extern const size_t mg_checks_##name##_count;
+MG_CHECK_FAMILIES(MG_CHECK_FAMILY)
+#undef MG_CHECK_FAMILY
 
 #endif

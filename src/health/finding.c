@@ -134,15 +134,15 @@ static json_t *english(const struct mg_say *sentence)
 	return json;
 }
 
-json_t *mg_finding_json(const struct mg_finding *finding, const char *id, int64_t since_us)
+json_t *mg_finding_json(const struct mg_finding *finding, const char *id, const char *title, int64_t since_us)
 {
 	json_t *evidence = json_array();
 
 	for (size_t i = 0; i < finding->evidence_count; i++)
 		json_array_append_new(evidence, mg_json_text(mg_str_z(finding->evidence[i])));
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:o, s:s, s:{s:o, s:o, s:o}}", "id", id, "state",
-		mg_check_state_name(finding->state), "summary", english(&finding->summary), "cause",
-		english(&finding->cause), "fix", english(&finding->fix), "value",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:o, s:s, s:{s:o, s:o, s:o}}", "id", id,
+		"title", title, "state", mg_check_state_name(finding->state), "summary", english(&finding->summary),
+		"cause", english(&finding->cause), "fix", english(&finding->fix), "value",
 		finding->has_value ? json_real(finding->value) : json_null(), "unit", finding->unit, "since",
 		(json_int_t)(since_us / MG_S_US), "evidence", evidence, "manual",
 		finding->manual == NULL ? "" : finding->manual, "say", "summary", mg_say_json(&finding->summary),

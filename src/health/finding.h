@@ -47,6 +47,6 @@ void mg_finding_not_applicable(struct mg_finding *finding, const char *template)
 const char *mg_finding_number(struct mg_finding *finding, double value, const char *unit);
 
 /* The contract's CHECK object, a new reference. `since_us` is wall time. */
-json_t *mg_finding_json(const struct mg_finding *finding, const char *id, int64_t since_us);
+json_t *mg_finding_json(const struct mg_finding *finding, const char *id, const char *title, int64_t since_us);
 
 #endif

@@ -1,22 +1,23 @@
 #include "health/health.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/i18n.h"
 #include "base/log.h"
+#include "health/configuration.h"
+#include "health/fold.h"
 
-enum { POSTCONF_DEADLINE_MS = 10000, LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5, READ_AGAIN_S = 600 };
+enum { LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5, CACHE_ENTRIES = 2000 };
 
 struct result {
 	const struct mg_check *check;
 	struct mg_finding finding;
 	bool has_run;
-	int64_t since_us; /* wall: when it came into this state */
-	int64_t due_us;   /* monotonic */
+	unsigned differing; /* how often in a row it was another state than is believed */
+	int64_t since_us;   /* wall: when it came into this state */
+	int64_t due_us;     /* monotonic */
 };
 
 struct mg_health {
@@ -24,12 +25,10 @@ struct mg_health {
 	pthread_t thread;
 	bool has_thread;
 
-	pthread_mutex_t running; /* one check at a time; guards postfix and what goes with it */
-	struct mg_postfix *postfix;
-	char postfix_trouble[512];
-	struct timespec main_cf, master_cf; /* as last read */
-	int64_t read_us;                    /* monotonic: when */
-	_Atomic bool must_read;             /* our own configuration has changed */
+	pthread_mutex_t running; /* one check at a time; guards the configuration */
+	struct mg_configuration configuration;
+	_Atomic bool must_read;       /* our own configuration has changed */
+	struct mg_resolver *resolver; /* of the checks alone: the mail's never notices them */
 
 	pthread_mutex_t lock; /* results, conf, is_stopping */
 	pthread_cond_t wake;
@@ -50,57 +49,58 @@ static const struct mg_conf *pin_conf(struct mg_health *health)
 	return conf;
 }
 
-/* ---- Postfix's configuration ---- */
-
-static struct timespec changed_at(const char *directory, const char *file)
+static struct mg_resolver_options resolver_options(const struct mg_conf *conf)
 {
-	char path[512];
-	struct stat info;
-
-	snprintf(path, sizeof path, "%s/%s", directory, file);
-	return stat(path, &info) == 0 ? info.st_mtim : (struct timespec){ 0 };
+	return (struct mg_resolver_options){ .servers = (const char *const *)conf->dns.servers.item,
+		.server_count = conf->dns.servers.count,
+		.timeout_ms = (unsigned)conf->dns.timeout_ms,
+		.tries = (unsigned)conf->dns.tries,
+		.cache_entries = CACHE_ENTRIES };
 }
 
-static bool is_same_time(struct timespec a, struct timespec b)
-{
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-/* Whether main.cf or master.cf are others than those last read, or that is long ago: tables they name change without
- * them. `running` is held. */
+/* `running` is held. */
 static bool has_postfix_changed(const struct mg_health *health, const struct mg_conf *conf)
 {
-	const char *directory = conf->postfix.config_directory;
-
-	return health->must_read || mg_mono_us() - health->read_us > READ_AGAIN_S * MG_S_US ||
-	       (health->postfix == NULL && health->postfix_trouble[0] == '\0') ||
-	       (health->o.is_stale != NULL && health->o.is_stale(health->o.context)) ||
-	       !is_same_time(changed_at(directory, "main.cf"), health->main_cf) ||
-	       !is_same_time(changed_at(directory, "master.cf"), health->master_cf);
+	return health->must_read || (health->o.is_stale != NULL && health->o.is_stale(health->o.context)) ||
+	       mg_configuration_has_changed(&health->configuration, conf);
 }
 
-/* Reads them when they changed. `running` is held. */
+/* Reads it when it changed. `running` is held. */
 static void look_at_postfix(struct mg_health *health, const struct mg_conf *conf)
 {
-	struct mg_postfix *postfix = NULL;
-	struct mg_err err = { "" };
-
 	if (!has_postfix_changed(health, conf))
 		return;
 	health->must_read = false;
-	health->read_us = mg_mono_us();
-	health->main_cf = changed_at(conf->postfix.config_directory, "main.cf");
-	health->master_cf = changed_at(conf->postfix.config_directory, "master.cf");
-	health->postfix_trouble[0] = '\0';
-	if (mg_postfix_load(conf->postfix.config_directory, POSTCONF_DEADLINE_MS, &postfix, &err) != MG_OK)
-		mg_str_copy(health->postfix_trouble, sizeof health->postfix_trouble, mg_str_z(err.text));
-	mg_postfix_free(&health->postfix);
-	health->postfix = postfix;
-	if (postfix != NULL && health->o.postfix_read != NULL)
-		health->o.postfix_read(health->o.context, postfix);
+	mg_configuration_read(&health->configuration, conf);
+	if (health->configuration.postfix != NULL && health->o.postfix_read != NULL)
+		health->o.postfix_read(health->o.context, health->configuration.postfix);
 }
 
 /* ---- running ---- */
+
+/* What a run is for: what is due, or what somebody asked for. */
+struct wanted {
+	const struct mg_checks_asked *asked; /* NULL: the schedule */
+	int64_t now_us;                      /* schedule */
+};
+
+static bool is_wanted(const struct result *result, const struct wanted *wanted)
+{
+	if (wanted->asked == NULL)
+		return result->due_us <= wanted->now_us;
+	for (size_t i = 0; i < wanted->asked->count; i++)
+		if (wanted->asked->checks[i] == result->check)
+			return true;
+	return false;
+}
+
+static const struct result *result_of(const struct mg_health *health, const char *id)
+{
+	for (size_t i = 0; id != NULL && i < health->count; i++)
+		if (mg_str_eq(mg_str_z(health->results[i].check->id), mg_str_z(id)))
+			return &health->results[i];
+	return NULL;
+}
 
 static uint64_t hastened_count(struct mg_health *health)
 {
@@ -112,76 +112,116 @@ static uint64_t hastened_count(struct mg_health *health)
 	return count;
 }
 
-/* `hastened`: how often the checks had been hastened when this one began. What it found may be old news by now. */
-static void store(struct mg_health *health, struct result *result, struct mg_finding *finding, unsigned period_s,
-	uint64_t hastened)
+/* Whether what was found now is believed: a check that measures something restless must say so several times. `lock` is held. */
+static bool is_believed(struct result *result, const struct mg_finding *finding, const struct wanted *wanted)
 {
+	if (wanted->asked != NULL || !result->has_run || finding->state == result->finding.state ||
+		++result->differing >= result->check->steady) {
+		result->differing = 0;
+		return true;
+	}
+	return false;
+}
+
+/* Takes the finding. `hastened`: how often the checks had been hastened when this one began. What it found may be old news by now. */
+static void store(struct mg_health *health, struct result *result, struct mg_finding *finding,
+	const struct wanted *wanted, unsigned period_s, uint64_t hastened)
+{
+	if (finding->state != MG_STATE_OK && period_s > TROUBLE_PERIOD_S)
+		period_s = TROUBLE_PERIOD_S; /* so that what was mended is soon seen to be */
 	pthread_mutex_lock(&health->lock);
-	if (!result->has_run || result->finding.state != finding->state)
-		result->since_us = mg_wall_us();
-	mg_finding_fini(&result->finding);
-	result->finding = *finding;
-	result->has_run = true;
 	result->due_us = hastened == health->hastened_count || finding->state == MG_STATE_OK
 				 ? mg_mono_us() + period_s * MG_S_US
 				 : 0;
+	if (is_believed(result, finding, wanted)) {
+		if (!result->has_run || result->finding.state != finding->state)
+			result->since_us = mg_wall_us();
+		mg_finding_fini(&result->finding);
+		result->finding = *finding;
+		result->has_run = true;
+	} else {
+		mg_finding_fini(finding);
+		result->due_us = mg_mono_us() + TROUBLE_PERIOD_S * MG_S_US;
+	}
 	pthread_mutex_unlock(&health->lock);
 }
 
-static void run_one(struct mg_health *health, struct result *result, struct mg_check_env *env)
+/* The check without which this one can't be looked at, where that is known to have failed; in a run of single checks nobody looked. */
+static const struct result *missing_need(
+	const struct mg_health *health, const struct result *result, const struct wanted *wanted)
 {
-	struct mg_finding finding;
-	struct mg_figures figures;
-	uint64_t hastened = hastened_count(health);
-	unsigned period_s =
-		result->check->period_s != 0 ? result->check->period_s : (unsigned)env->conf->health.interval_s;
+	const struct result *need = result_of(health, result->check->needs);
 
-	mg_finding_init(&finding);
+	if (need == NULL || !need->has_run || need->finding.state != MG_STATE_CRIT)
+		return NULL;
+	return wanted->asked == NULL || wanted->asked->is_general ? need : NULL;
+}
+
+static void look(
+	struct mg_health *health, const struct result *result, struct mg_check_env *env, struct mg_finding *finding)
+{
+	struct mg_figures figures;
+	struct mg_lookup_options questions = { .source = mg_resolver_source(health->resolver),
+		.questions_max = MG_CHECK_QUESTIONS };
+
 	if (health->o.figures != NULL) {
 		health->o.figures(health->o.context, &figures);
 		env->figures = &figures;
 	}
-	env->deadline_us = mg_mono_us() + result->check->deadline_ms * MG_MS_US;
-	result->check->run(env, &finding);
+	env->before = result->has_run ? result->finding.state : MG_STATE_OK;
+	env->deadline_us = questions.deadline_us = mg_mono_us() + result->check->deadline_ms * MG_MS_US;
+	if ((env->dns = mg_lookup_new(&questions)) != NULL)
+		result->check->run(env, finding);
+	mg_lookup_free(&env->dns);
 	env->figures = NULL;
-	if (finding.summary.template == NULL)
-		mg_finding_is(&finding, MG_STATE_UNKNOWN, "this check said nothing", NULL);
-	if (finding.state == MG_STATE_WARN || finding.state == MG_STATE_CRIT)
-		mg_log(MG_LOG_DEBUG, "check: id=%s, state=%s", result->check->id, mg_check_state_name(finding.state));
-	if (finding.state != MG_STATE_OK && period_s > TROUBLE_PERIOD_S)
-		period_s = TROUBLE_PERIOD_S; /* so that what was mended is soon seen to be */
-	store(health, result, &finding, period_s, hastened);
+	if (finding->summary.template == NULL)
+		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("this check came to no result"), NULL);
 }
 
-/* Runs the results that `wanted` names, with one environment for all of them. */
-static void run_some(struct mg_health *health, bool (*wanted)(const struct result *, const void *), const void *what)
+static void run_one(
+	struct mg_health *health, struct result *result, struct mg_check_env *env, const struct wanted *wanted)
+{
+	const struct result *need = missing_need(health, result, wanted);
+	struct mg_finding finding;
+	uint64_t hastened = hastened_count(health);
+
+	mg_finding_init(&finding);
+	if (need == NULL) {
+		look(health, result, env, &finding);
+	} else {
+		mg_finding_is(&finding, MG_STATE_UNKNOWN, N_("not looked at, because of %1"), need->check->id, NULL);
+	}
+	if (finding.state == MG_STATE_WARN || finding.state == MG_STATE_CRIT)
+		mg_log(MG_LOG_DEBUG, "check: id=%s, state=%s", result->check->id, mg_check_state_name(finding.state));
+	store(health, result, &finding, wanted,
+		result->check->period_s != 0 ? result->check->period_s : (unsigned)env->conf->health.interval_s,
+		hastened);
+}
+
+/* Runs what is wanted, with one environment for all of them. */
+static void run_some(struct mg_health *health, const struct wanted *wanted)
 {
 	const struct mg_conf *conf = pin_conf(health);
 	struct mg_check_env env = { .conf = conf };
 
 	pthread_mutex_lock(&health->running);
 	look_at_postfix(health, conf);
-	env.postfix = health->postfix;
-	env.postfix_trouble = health->postfix_trouble;
+	env.postfix = health->configuration.postfix;
+	env.postfix_trouble = health->configuration.trouble;
 	if (mg_query_open(conf->journal.path, &env.query, NULL) != MG_OK)
 		env.query = NULL;
 	for (size_t i = 0; i < health->count; i++)
-		if (wanted(&health->results[i], what))
-			run_one(health, &health->results[i], &env);
+		if (is_wanted(&health->results[i], wanted))
+			run_one(health, &health->results[i], &env, wanted);
 	mg_query_close(&env.query);
 	pthread_mutex_unlock(&health->running);
 	mg_conf_unref(&conf);
 }
 
-static bool is_due(const struct result *result, const void *now_us)
-{
-	return result->due_us <= *(const int64_t *)now_us;
-}
-
-static bool is_any_due(const struct mg_health *health, int64_t now_us)
+static bool is_any_due(const struct mg_health *health, const struct wanted *due)
 {
 	for (size_t i = 0; i < health->count; i++)
-		if (is_due(&health->results[i], &now_us))
+		if (is_wanted(&health->results[i], due))
 			return true;
 	return false;
 }
@@ -209,16 +249,16 @@ static void *work(void *arg)
 	pthread_setname_np(pthread_self(), "mg-health");
 	pthread_mutex_lock(&health->lock);
 	while (!health->is_stopping) {
-		int64_t now_us;
+		struct wanted due = { 0 };
 		struct timespec until;
 
 		pthread_mutex_unlock(&health->lock);
 		hasten_after_change(health);
 		pthread_mutex_lock(&health->lock);
-		now_us = mg_mono_us();
-		if (is_any_due(health, now_us)) {
+		due.now_us = mg_mono_us();
+		if (is_any_due(health, &due)) {
 			pthread_mutex_unlock(&health->lock);
-			run_some(health, is_due, &now_us);
+			run_some(health, &due);
 			pthread_mutex_lock(&health->lock);
 			continue; /* some may have been hastened meanwhile */
 		}
@@ -239,6 +279,8 @@ enum mg_rc mg_health_start(
 	size_t count;
 	const struct mg_check *checks = mg_checks(&count);
 	pthread_condattr_t monotonic;
+	struct mg_resolver_options dns = resolver_options(options->conf);
+	enum mg_rc rc;
 
 	if (health == NULL || (health->results = calloc(count, sizeof *health->results)) == NULL) {
 		free(health);
@@ -257,6 +299,10 @@ enum mg_rc mg_health_start(
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&health->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
+	if ((rc = mg_resolver_start(&dns, &health->resolver, err)) != MG_OK) {
+		mg_health_stop(&health);
+		return rc;
+	}
 	if (!is_once && pthread_create(&health->thread, NULL, work, health) != 0) {
 		mg_health_stop(&health);
 		return mg_err_set(err, MG_EIO, "no thread for the health checks");
@@ -280,7 +326,8 @@ void mg_health_stop(struct mg_health **health)
 		pthread_join(stopping->thread, NULL);
 	for (size_t i = 0; i < stopping->count; i++)
 		mg_finding_fini(&stopping->results[i].finding);
-	mg_postfix_free(&stopping->postfix);
+	mg_configuration_fini(&stopping->configuration);
+	mg_resolver_stop(&stopping->resolver);
 	mg_conf_unref(&stopping->conf);
 	pthread_cond_destroy(&stopping->wake);
 	pthread_mutex_destroy(&stopping->lock);
@@ -293,7 +340,11 @@ void mg_health_stop(struct mg_health **health)
 void mg_health_set_conf(struct mg_health *health, const struct mg_conf *conf)
 {
 	const struct mg_conf *before;
+	struct mg_resolver_options dns = resolver_options(conf);
+	struct mg_err err = { "" };
 
+	if (mg_resolver_set_options(health->resolver, &dns, &err) != MG_OK)
+		mg_log(MG_LOG_ERROR, "checks-resolver: %s", err.text);
 	pthread_mutex_lock(&health->lock);
 	before = health->conf;
 	health->conf = mg_conf_ref(conf);
@@ -318,106 +369,60 @@ void mg_health_hasten(struct mg_health *health)
 
 /* ---- reading ---- */
 
-static const struct result *result_of(const struct mg_health *health, const char *id)
+static json_t *to_json(const struct result *result)
 {
-	for (size_t i = 0; id != NULL && i < health->count; i++)
-		if (mg_str_eq(mg_str_z(health->results[i].check->id), mg_str_z(id)))
-			return &health->results[i];
-	return NULL;
+	return mg_finding_json(&result->finding, result->check->id, result->check->title, result->since_us);
 }
 
-static bool is_bad(const struct result *result)
-{
-	return result->has_run && (result->finding.state == MG_STATE_WARN || result->finding.state == MG_STATE_CRIT);
-}
-
-/* The finding that explains this one: the farthest bad one along depends_on. */
-static const char *root_of(const struct mg_health *health, const struct result *result)
-{
-	const char *root = NULL;
-	const struct result *on = result;
-
-	for (int depth = 0; depth < 8 && (on = result_of(health, on->check->depends_on)) != NULL; depth++)
-		if (is_bad(on))
-			root = on->check->id;
-	return root;
-}
-
-static json_t *to_json(const struct mg_health *health, const struct result *result, bool may_fold)
-{
-	json_t *json = mg_finding_json(&result->finding, result->check->id, result->since_us);
-	const char *root = may_fold && result->finding.state != MG_STATE_OK ? root_of(health, result) : NULL;
-
-	if (root != NULL)
-		json_object_set_new(json, "root", json_string(root));
-	return json;
-}
-
-json_t *mg_health_results(struct mg_health *health, enum mg_check_state *worst_out)
+json_t *mg_health_results(struct mg_health *health)
 {
 	json_t *array = json_array();
 
-	*worst_out = MG_STATE_OK;
 	pthread_mutex_lock(&health->lock);
-	for (size_t i = 0; i < health->count; i++) {
-		const struct result *result = &health->results[i];
-
-		if (!result->has_run || result->finding.is_inapplicable)
-			continue;
-		json_array_append_new(array, to_json(health, result, true));
-		if (is_bad(result) && result->finding.state > *worst_out)
-			*worst_out = result->finding.state;
-	}
+	for (size_t i = 0; i < health->count; i++)
+		if (health->results[i].has_run && !health->results[i].finding.is_inapplicable)
+			json_array_append_new(array, to_json(&health->results[i]));
 	pthread_mutex_unlock(&health->lock);
+	mg_health_fold(array);
 	return array;
 }
 
-struct wanted {
-	const struct mg_check *const *checks;
+void mg_checks_ask_all(struct mg_checks_asked *asked_out, const struct mg_check **place)
+{
 	size_t count;
-};
+	const struct mg_check *checks = mg_checks(&count);
 
-static bool is_wanted(const struct result *result, const void *what)
-{
-	const struct wanted *wanted = what;
-
-	for (size_t i = 0; i < wanted->count; i++)
-		if (wanted->checks[i] == result->check)
-			return true;
-	return wanted->count == 0;
+	for (size_t i = 0; i < count; i++)
+		place[i] = &checks[i];
+	*asked_out = (struct mg_checks_asked){ place, count, true };
 }
 
-json_t *mg_health_check(struct mg_health *health, const struct mg_check *const *checks, size_t count)
+json_t *mg_health_check(struct mg_health *health, const struct mg_checks_asked *asked)
 {
-	struct wanted wanted = { checks, count };
-	enum mg_check_state worst;
-	json_t *array;
+	const struct wanted wanted = { .asked = asked };
+	json_t *array = json_array();
 
-	run_some(health, is_wanted, &wanted);
-	if (count == 0)
-		return mg_health_results(health, &worst);
-	array = json_array();
+	run_some(health, &wanted);
 	pthread_mutex_lock(&health->lock);
-	for (size_t i = 0; i < count; i++) {
-		const struct result *result = result_of(health, checks[i]->id);
+	for (size_t i = 0; i < asked->count; i++) {
+		const struct result *result = result_of(health, asked->checks[i]->id);
 
-		if (result != NULL)
-			json_array_append_new(array, to_json(health, result, false));
+		if (!asked->is_general || !result->finding.is_inapplicable)
+			json_array_append_new(array, to_json(result));
 	}
 	pthread_mutex_unlock(&health->lock);
 	return array;
+}
+
+static bool is_wired(const struct result *result)
+{
+	return result->has_run && result->finding.has_value && result->finding.value == 0;
 }
 
 void mg_health_wiring(struct mg_health *health, struct mg_wiring_state *state_out)
 {
-	const struct result *milter, *policy;
-
 	pthread_mutex_lock(&health->lock);
-	milter = result_of(health, "wiring.milter");
-	policy = result_of(health, "wiring.policy");
-	state_out->milter =
-		milter != NULL && milter->has_run && milter->finding.has_value && milter->finding.value == 0;
-	state_out->policy =
-		policy != NULL && policy->has_run && policy->finding.has_value && policy->finding.value == 0;
+	state_out->milter = is_wired(result_of(health, "wiring.milter"));
+	state_out->policy = is_wired(result_of(health, "wiring.policy"));
 	pthread_mutex_unlock(&health->lock);
 }

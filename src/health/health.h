@@ -34,13 +34,23 @@ void mg_health_set_conf(struct mg_health *health, const struct mg_conf *conf);
 /* What is not ok is looked at again at once: something it depends on has just changed. */
 void mg_health_hasten(struct mg_health *health);
 
-/* The last results of all checks as CHECK objects, a new reference: what does not apply is left out, what follows from
- * another finding carries "root". *worst_out: of warn and crit only, else ok. */
-json_t *mg_health_results(struct mg_health *health, enum mg_check_state *worst_out);
+/* The last results of all checks as CHECK objects, folded (fold.h), a new reference: what does not apply is left out. */
+json_t *mg_health_results(struct mg_health *health);
 
-/* Runs these checks now on this thread (all when `count` is 0; then as above), and returns them. Exactly the asked
- * ids, ok included. Blocks up to the sum of their deadlines. */
-json_t *mg_health_check(struct mg_health *health, const struct mg_check *const *checks, size_t count);
+enum { MG_CHECKS_MAX = 160 };
+
+struct mg_checks_asked {
+	const struct mg_check *const *checks;
+	size_t count; /* 1..MG_CHECKS_MAX */
+	/* A look at everything: what does not apply is left out, and what needs a check that has failed is not looked at. Else exactly
+	 * these, whatever else is the matter. */
+	bool is_general;
+};
+/* Everything: `place` has room for MG_CHECKS_MAX. */
+void mg_checks_ask_all(struct mg_checks_asked *asked_out, const struct mg_check **place);
+
+/* Runs these checks now on this thread, a new reference, not folded. Blocks up to the sum of their deadlines. */
+json_t *mg_health_check(struct mg_health *health, const struct mg_checks_asked *asked);
 
 /* How the wiring stands, as the last wiring checks saw it. */
 struct mg_wiring_state {

@@ -190,8 +190,10 @@ static void check_spoof(const struct mg_check_env *env, struct mg_finding *findi
 }
 
 const struct mg_check mg_checks_relay[] = {
-	{ "relay.static", N_("no stranger can relay, by the configuration"), 0, 30000, NULL, false, check_static },
-	{ "relay.mynetworks", N_("mynetworks is narrow"), 0, 30000, "relay.static", false, check_networks },
-	{ "relay.spoof", N_("clients can't forge their address"), 0, 30000, "relay.static", false, check_spoof },
+	{ "relay.static", N_("no stranger can relay, by the configuration"), 0, 30000, .run = check_static },
+	{ "relay.mynetworks", N_("mynetworks is narrow"), 0, 30000, .run = check_networks,
+		.follows = { "relay.static" } },
+	{ "relay.spoof", N_("clients can't forge their address"), 0, 30000, .run = check_spoof,
+		.follows = { "relay.static" } },
 };
 const size_t mg_checks_relay_count = sizeof mg_checks_relay / sizeof mg_checks_relay[0];

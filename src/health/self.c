@@ -158,10 +158,10 @@ static void check_memory(const struct mg_check_env *env, struct mg_finding *find
 }
 
 const struct mg_check mg_checks_self[] = {
-	{ "self.milter", N_("the milter door answers"), 0, 5000, NULL, false, check_milter },
-	{ "self.policy", N_("the policy door answers"), 0, 5000, NULL, false, check_policy },
-	{ "self.load", N_("mailguard is not overloaded"), 0, 1000, NULL, true, check_load },
-	{ "self.sessions", N_("sessions against their limit"), 0, 1000, NULL, true, check_sessions },
-	{ "self.memory", N_("mailguard's memory"), 0, 1000, NULL, true, check_memory },
+	{ "self.milter", N_("the milter door answers"), 0, 5000, .run = check_milter },
+	{ "self.policy", N_("the policy door answers"), 0, 5000, .run = check_policy },
+	{ "self.load", N_("mailguard is not overloaded"), 0, 1000, .run = check_load, .is_daemons = true },
+	{ "self.sessions", N_("sessions against their limit"), 0, 1000, .run = check_sessions, .is_daemons = true },
+	{ "self.memory", N_("mailguard's memory"), 0, 1000, .run = check_memory, .is_daemons = true },
 };
 const size_t mg_checks_self_count = sizeof mg_checks_self / sizeof mg_checks_self[0];

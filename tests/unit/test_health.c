@@ -27,8 +27,7 @@ static const char *state_of(struct mg_health *health, const char *id, const char
 	int64_t until_us = mg_mono_us() + PATIENCE_MS * MG_MS_US;
 
 	do {
-		enum mg_check_state worst;
-		json_t *all = mg_health_results(health, &worst), *check;
+		json_t *all = mg_health_results(health), *check;
 		size_t i;
 
 		json_array_foreach(all, i,
