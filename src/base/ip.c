@@ -54,14 +54,16 @@ bool mg_ip_from_sockaddr(const struct sockaddr *address, struct mg_ip *ip_out, u
 
 		*ip_out = (struct mg_ip){ .family = MG_IP_V4 };
 		memcpy(ip_out->bytes, &in->sin_addr, 4);
-		*port_out = ntohs(in->sin_port);
+		if (port_out != NULL)
+			*port_out = ntohs(in->sin_port);
 		return true;
 	}
 	if (address->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const void *)address;
 
 		set_v6(in6->sin6_addr.s6_addr, ip_out);
-		*port_out = ntohs(in6->sin6_port);
+		if (port_out != NULL)
+			*port_out = ntohs(in6->sin6_port);
 		return true;
 	}
 	return false;

@@ -26,6 +26,7 @@ enum { MG_IP_TEXT = 46 }; /* bytes for the longest text form with its NUL */
 
 /* Reads "192.0.2.1", "2001:db8::1", "IPv6:2001:db8::1" (as milters see it), "[...]" around either. */
 bool mg_ip_parse(struct mg_str text, struct mg_ip *ip_out);
+/* `port_out` may be NULL. False: no Internet address. */
 bool mg_ip_from_sockaddr(const struct sockaddr *address, struct mg_ip *ip_out, unsigned *port_out);
 const char *mg_ip_text(const struct mg_ip *ip, char *place, size_t size); /* "" for MG_IP_NONE */
 

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -49,6 +50,22 @@ static bool make_pipe(int *near, int *far)
 	*near = above_standard(ends[0]);
 	*far = above_standard(ends[1]);
 	return *near >= 0 && *far >= 0 && mg_fd_nonblocking(*near, true);
+}
+
+/* The same by a pseudo-terminal, for programs that speak only to people. */
+static bool make_terminal(int *near, int *far)
+{
+	struct termios raw;
+	char name[64];
+
+	*near = above_standard(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+	if (*near < 0 || grantpt(*near) != 0 || unlockpt(*near) != 0 || ptsname_r(*near, name, sizeof name) != 0)
+		return false;
+	*far = above_standard(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
+	if (*far < 0 || tcgetattr(*far, &raw) != 0)
+		return false;
+	cfmakeraw(&raw);
+	return tcsetattr(*far, TCSANOW, &raw) == 0 && mg_fd_nonblocking(*near, true);
 }
 
 static int make_input(struct mg_str input)
@@ -267,7 +284,8 @@ enum mg_rc mg_run(const struct mg_run *run, struct mg_run_result *result_out, st
 	if (!find_program(run->argv[0], path, sizeof path))
 		return mg_err_set(err, MG_ENOENT, "there is no program %s", run->argv[0]);
 	child.in = make_input(run->input);
-	if (child.in < 0 || !make_pipe(&child.out, &child.out_far) || !make_pipe(&child.err, &child.err_far))
+	if (child.in < 0 || !make_pipe(&child.out, &child.out_far) ||
+		!(run->err_is_terminal ? make_terminal : make_pipe)(&child.err, &child.err_far))
 		rc = mg_err_sys(err, MG_EIO, errno, "no pipes for %s", path);
 	else
 		rc = run_child(run, path, &child, result_out, err);

@@ -15,6 +15,7 @@ struct mg_run {
 	struct mg_str input;     /* empty: /dev/null */
 	int timeout_ms;
 	size_t out_max, err_max;        /* ceilings of what is kept, in bytes */
+	bool err_is_terminal;           /* its standard error is a pseudo-terminal: some speak only to people */
 	const char *const *environment; /* more "NAME=value", ends in NULL; may be NULL itself */
 };
 

@@ -60,6 +60,6 @@ static void check_compromised(const struct mg_check_env *env, struct mg_finding 
 
 const struct mg_check mg_checks_account[] = {
 	{ "account.compromised", N_("no login is used by somebody else"), 0, 1000, .run = check_compromised,
-		.is_daemons = true },
+		.is_daemons = true, .follows = { "self.milter" } },
 };
 const size_t mg_checks_account_count = sizeof mg_checks_account / sizeof mg_checks_account[0];

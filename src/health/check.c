@@ -81,3 +81,22 @@ const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding
 	mg_buf_fini(&value);
 	return kept;
 }
+
+const char *mg_check_program(const struct mg_check_env *env, struct mg_finding *finding, const char *program)
+{
+	return mg_postfix_program(env->conf->postfix.config_directory, &finding->arena, program);
+}
+
+const char *mg_check_log_path(const struct mg_check_env *env, struct mg_finding *finding)
+{
+	char source[160] = "";
+	struct mg_str named = mg_str_z(env->conf->postfix.log);
+
+	if (mg_str_eq(named, MG_STR("auto")))
+		mg_log_source_find(env->postfix == NULL ? "" : mg_check_parameter(env, finding, NULL, "maillog_file"),
+			"", source, sizeof source);
+	else
+		mg_str_copy(source, sizeof source, named);
+	named = mg_str_z(source);
+	return mg_read_token(&named, MG_STR("file:")) ? mg_arena_text(&finding->arena, named, named.n) : "";
+}

@@ -95,11 +95,26 @@ bool mg_check_has_postfix(const struct mg_check_env *env, struct mg_finding *fin
 const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding *finding,
 	const struct mg_postfix_service *service, const char *name);
 
+/* How to call Postfix's `program` here: "postfix", or "postfix -c DIR" of another instance. In the finding's memory. */
+const char *mg_check_program(const struct mg_check_env *env, struct mg_finding *finding, const char *program);
+
+/* The file of the mail log, in the finding's memory; "": it is in the journal, or not read. */
+const char *mg_check_log_path(const struct mg_check_env *env, struct mg_finding *finding);
+
 /* The families, one file each, in the order they are shown. */
 /* clang-format off */
 #define MG_CHECK_FAMILIES(X) \
+	X(services) \
+	X(ports) \
+	X(network) \
+	X(disk) \
+	X(system) \
+	X(config) \
+	X(table) \
+	X(submission) \
 	X(wiring) \
 	X(relay) \
+	X(backscatter) \
 	X(self) \
 	X(journal) \
 	X(log) \

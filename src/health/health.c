@@ -9,7 +9,7 @@
 #include "health/configuration.h"
 #include "health/fold.h"
 
-enum { LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5, CACHE_ENTRIES = 2000 };
+enum { LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5, TROUBLE_SHARE = 12, CACHE_ENTRIES = 2000 };
 
 struct result {
 	const struct mg_check *check;
@@ -123,12 +123,18 @@ static bool is_believed(struct result *result, const struct mg_finding *finding,
 	return false;
 }
 
+/* What was mended should soon be seen to be; what is looked at rarely is costly. */
+static unsigned soon(unsigned period_s)
+{
+	return period_s / TROUBLE_SHARE > TROUBLE_PERIOD_S ? period_s / TROUBLE_SHARE : TROUBLE_PERIOD_S;
+}
+
 /* Takes the finding. `hastened`: how often the checks had been hastened when this one began. What it found may be old news by now. */
 static void store(struct mg_health *health, struct result *result, struct mg_finding *finding,
 	const struct wanted *wanted, unsigned period_s, uint64_t hastened)
 {
 	if (finding->state != MG_STATE_OK && period_s > TROUBLE_PERIOD_S)
-		period_s = TROUBLE_PERIOD_S; /* so that what was mended is soon seen to be */
+		period_s = soon(period_s);
 	pthread_mutex_lock(&health->lock);
 	result->due_us = hastened == health->hastened_count || finding->state == MG_STATE_OK
 				 ? mg_mono_us() + period_s * MG_S_US

@@ -97,9 +97,11 @@ static void check_integrity(const struct mg_check_env *env, struct mg_finding *f
 }
 
 const struct mg_check mg_checks_journal[] = {
-	{ "journal.write", N_("the record is written"), 0, 1000, .run = check_write, .is_daemons = true },
-	{ "journal.size", N_("the record's size"), 0, 1000, .run = check_size, .follows = { "journal.write" },
-		.is_daemons = true },
-	{ "journal.integrity", N_("the record is whole"), 0, 1000, .run = check_integrity, .is_daemons = true },
+	{ "journal.write", N_("the record is written"), 0, 1000, .run = check_write, .is_daemons = true,
+		.follows = { "self.milter" } },
+	{ "journal.size", N_("the record's size"), 0, 1000, .run = check_size, .is_daemons = true,
+		.follows = { "self.milter", "journal.write" } },
+	{ "journal.integrity", N_("the record is whole"), 0, 1000, .run = check_integrity, .is_daemons = true,
+		.follows = { "self.milter" } },
 };
 const size_t mg_checks_journal_count = sizeof mg_checks_journal / sizeof mg_checks_journal[0];

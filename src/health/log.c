@@ -67,6 +67,7 @@ static void check_reader(const struct mg_check_env *env, struct mg_finding *find
 }
 
 const struct mg_check mg_checks_log[] = {
-	{ "log.reader", N_("the mail log is read"), 0, 1000, .run = check_reader, .is_daemons = true },
+	{ "log.reader", N_("the mail log is read"), 0, 1000, .run = check_reader, .is_daemons = true,
+		.follows = { "self.milter" } },
 };
 const size_t mg_checks_log_count = sizeof mg_checks_log / sizeof mg_checks_log[0];

@@ -1,4 +1,4 @@
-/* relay.* - what the relay prover says of Postfix's configuration.
+/* relay.*, config.smtpd.* - what the relay prover says of Postfix's configuration.
  *
  * Proving takes a while, and its answer can't change while main.cf, master.cf and the tables stay the same: the last report
  * is kept, and made anew when Postfix's configuration was read again or a table is another. One check runs at a time, so
@@ -131,7 +131,15 @@ static void say_evidence(struct mg_finding *finding, const struct mg_relay_path 
 	mg_buf_fini(&why);
 }
 
-/* The paths of a topic ("" all), the worst first. */
+/* ""  is everything but what makes a service useless: those have checks of their own, and are no relaying. */
+static bool belongs(const struct mg_relay_path *path, const char *topic)
+{
+	if (topic[0] != '\0')
+		return strcmp(topic, path->topic) == 0;
+	return strcmp(path->topic, MG_RELAY_TOPIC_DEAD) != 0 && strcmp(path->topic, MG_RELAY_TOPIC_TEMPORARY) != 0;
+}
+
+/* The paths of a topic, the worst first. */
 static void say_paths(const struct mg_relay_report *report, const char *topic, struct mg_finding *finding)
 {
 	static const char *const summaries[] = {
@@ -145,7 +153,7 @@ static void say_paths(const struct mg_relay_report *report, const char *topic, s
 	for (size_t i = 0; i < report->path_count; i++) {
 		const struct mg_relay_path *path = &report->paths[i];
 
-		if (topic[0] != '\0' && strcmp(topic, path->topic) != 0)
+		if (!belongs(path, topic))
 			continue;
 		say_evidence(finding, path);
 		worst += path->kind == MG_RELAY_PATH_OPEN;
@@ -189,11 +197,52 @@ static void check_spoof(const struct mg_check_env *env, struct mg_finding *findi
 	mg_finding_is(finding, MG_STATE_OK, N_("no stranger can claim another client's address"), NULL);
 }
 
+/* A service that can't work, whatever the path's kind says of relaying. */
+static void say_faults(const struct mg_check_env *env, const char *topic, const char *summary, const char *fine,
+	struct mg_finding *finding)
+{
+	const struct mg_relay_report *report = report_of(env, finding);
+	size_t count = 0;
+
+	if (report == NULL)
+		return;
+	for (size_t i = 0; i < report->path_count; i++) {
+		const struct mg_relay_path *path = &report->paths[i];
+
+		if (!belongs(path, topic))
+			continue;
+		say_evidence(finding, path);
+		if (count++ > 0)
+			continue;
+		mg_finding_is(finding, MG_STATE_CRIT, summary, path->service, NULL);
+		mg_finding_because(finding, &path->why);
+		say_fix(finding, &path->fix);
+	}
+	mg_finding_value(finding, (double)count, "faults");
+	mg_finding_is(finding, MG_STATE_OK, fine, NULL);
+}
+
+static void check_dead(const struct mg_check_env *env, struct mg_finding *finding)
+{
+	say_faults(env, MG_RELAY_TOPIC_DEAD, N_("smtpd of %1 ends at every connection: no mail comes in there"),
+		N_("every smtpd holds a refusal that Postfix insists on"), finding);
+	finding->manual = "journalctl -u postfix -g fatal";
+}
+
+static void check_temporary(const struct mg_check_env *env, struct mg_finding *finding)
+{
+	say_faults(env, MG_RELAY_TOPIC_TEMPORARY, N_("%1 answers 451: its configuration holds what Postfix can't use"),
+		N_("every word of smtpd's restrictions is one that Postfix can use"), finding);
+	finding->manual = "journalctl -u postfix -g warning";
+}
+
 const struct mg_check mg_checks_relay[] = {
 	{ "relay.static", N_("no stranger can relay, by the configuration"), 0, 30000, .run = check_static },
 	{ "relay.mynetworks", N_("mynetworks is narrow"), 0, 30000, .run = check_networks,
 		.follows = { "relay.static" } },
 	{ "relay.spoof", N_("clients can't forge their address"), 0, 30000, .run = check_spoof,
 		.follows = { "relay.static" } },
+	{ "config.smtpd.dead", N_("every smtpd can start"), 0, 30000, .run = check_dead },
+	{ "config.smtpd.451", N_("smtpd understands its restrictions"), 0, 30000, .run = check_temporary },
 };
 const size_t mg_checks_relay_count = sizeof mg_checks_relay / sizeof mg_checks_relay[0];

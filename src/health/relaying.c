@@ -53,8 +53,8 @@ static void check_runtime(const struct mg_check_env *env, struct mg_finding *fin
 			N_("hosts of a public network relay through this server without a login"), NULL);
 		mg_finding_cause(finding, N_("mynetworks, relay.trusted or an access table names their network"), NULL);
 		mg_finding_fix(finding,
-			N_("if they are not all yours, take the network out: postconf -e 'mynetworks=127.0.0.0/8 [::1]/128'"),
-			NULL);
+			N_("if they are not all yours, take the network out: %1 -e 'mynetworks=127.0.0.0/8 [::1]/128'"),
+			mg_check_program(env, finding, "postconf"), NULL);
 		show_evidence(&counters->relay_listed, finding);
 	}
 	mg_finding_is(finding, MG_STATE_OK, N_("no stranger was about to relay in the last 24 hours"), NULL);
@@ -141,7 +141,7 @@ static void check_attempts(const struct mg_check_env *env, struct mg_finding *fi
 
 const struct mg_check mg_checks_relaying[] = {
 	{ "relay.runtime", N_("no stranger relays through this server"), 0, 1000, .run = check_runtime,
-		.is_daemons = true },
+		.is_daemons = true, .follows = { "self.milter" } },
 	{ "relay.gateway", N_("clients can be told apart by their addresses"), 0, READ_MS, .run = check_gateway,
 		.follows = { "journal.write" } },
 	{ "relay.attempts", N_("who tries to relay"), 0, READ_MS, .run = check_attempts,

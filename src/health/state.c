@@ -41,6 +41,7 @@ static void check_store(const struct mg_check_env *env, struct mg_finding *findi
 }
 
 const struct mg_check mg_checks_state[] = {
-	{ "state.store", N_("the shared store of limits answers"), 0, 1000, .run = check_store, .is_daemons = true },
+	{ "state.store", N_("the shared store of limits answers"), 0, 1000, .run = check_store, .is_daemons = true,
+		.follows = { "self.milter" } },
 };
 const size_t mg_checks_state_count = sizeof mg_checks_state / sizeof mg_checks_state[0];

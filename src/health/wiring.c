@@ -94,8 +94,8 @@ static bool counts(const struct mg_wiring *wiring, const struct mg_wiring_servic
 }
 
 /* How many services lack it; the value that status reads: 0 is wired. */
-static size_t judge(const struct mg_wiring *wiring, const struct aspect *aspect, struct mg_finding *finding,
-	const char *missing, const char *implicit)
+static size_t judge(const struct mg_check_env *env, const struct mg_wiring *wiring, const struct aspect *aspect,
+	struct mg_finding *finding, const char *missing, const char *implicit)
 {
 	size_t lacking = 0, counted = 0;
 
@@ -111,8 +111,8 @@ static size_t judge(const struct mg_wiring *wiring, const struct aspect *aspect,
 			mg_finding_is(finding, MG_STATE_WARN, missing, service->id, NULL);
 			mg_finding_because(finding, aspect->reason(service));
 			mg_finding_fix(finding,
-				N_("mailguardctl wire --dry-run, then: mailguardctl wire --apply && postfix reload"),
-				NULL);
+				N_("mailguardctl wire --dry-run, then: mailguardctl wire --apply && %1 reload"),
+				mg_check_program(env, finding, "postfix"), NULL);
 		} else if (!aspect->is_explicit(service)) {
 			mg_finding_evidence(finding, "%s: default_action is not explicit", service->id);
 			mg_finding_is(finding, MG_STATE_WARN, implicit, service->id, NULL);
@@ -120,8 +120,8 @@ static size_t judge(const struct mg_wiring *wiring, const struct aspect *aspect,
 				N_("no default_action is written with mailguard's entry, so Postfix's own decides"),
 				NULL);
 			mg_finding_fix(finding,
-				N_("mailguardctl wire --dry-run, then: mailguardctl wire --apply && postfix reload"),
-				NULL);
+				N_("mailguardctl wire --dry-run, then: mailguardctl wire --apply && %1 reload"),
+				mg_check_program(env, finding, "postfix"), NULL);
 		}
 	}
 	if (counted == 0) {
@@ -165,9 +165,9 @@ static void compare_with_log(const struct mg_check_env *env, struct mg_finding *
 				: N_("Postfix could not reach mailguard for a while, or has not read its new configuration"),
 			NULL);
 		mg_finding_fix(finding,
-			lacking > 0 ? N_("mailguardctl wire --apply && postfix reload")
-				    : N_("postfix reload; then look for: grep 'connect to Milter' in the mail log"),
-			NULL);
+			lacking > 0 ? N_("mailguardctl wire --apply && %1 reload")
+				    : N_("%1 reload; then look for: grep 'connect to Milter' in the mail log"),
+			mg_check_program(env, finding, "postfix"), NULL);
 	}
 	json_decref(services);
 }
@@ -184,14 +184,15 @@ static void check_milter(const struct mg_check_env *env, struct mg_finding *find
 	}
 	if (!inspect(env, finding, &wiring))
 		return;
-	lacking = judge(wiring, &milter, finding, N_("the service %1 does not ask mailguard's milter"),
+	lacking = judge(env, wiring, &milter, finding, N_("the service %1 does not ask mailguard's milter"),
 		N_("what happens to mail of %1 when mailguard's milter fails is not written down"));
 	if (!wiring->has_non_smtpd) {
 		mg_finding_evidence(finding, "non_smtpd_milters: without mailguard");
 		mg_finding_is(finding, MG_STATE_WARN,
 			N_("mail sent by sendmail(1) on this machine does not pass mailguard"), NULL);
 		mg_finding_cause(finding, N_("the milter is not in non_smtpd_milters"), NULL);
-		mg_finding_fix(finding, N_("mailguardctl wire --apply && postfix reload"), NULL);
+		mg_finding_fix(finding, N_("mailguardctl wire --apply && %1 reload"),
+			mg_check_program(env, finding, "postfix"), NULL);
 	}
 	compare_with_log(env, finding, lacking);
 	mg_finding_is(finding, MG_STATE_OK, N_("every smtpd service asks mailguard's milter"), NULL);
@@ -209,7 +210,8 @@ static void check_policy(const struct mg_check_env *env, struct mg_finding *find
 	}
 	if (!inspect(env, finding, &wiring))
 		return;
-	judge(wiring, &policy, finding, N_("the service %1 does not ask mailguard's policy check before it permits"),
+	judge(env, wiring, &policy, finding,
+		N_("the service %1 does not ask mailguard's policy check before it permits"),
 		N_("what happens to mail of %1 when mailguard's policy check fails is not written down"));
 	mg_finding_is(
 		finding, MG_STATE_OK, N_("every smtpd service asks mailguard's policy check before it permits"), NULL);
@@ -227,7 +229,7 @@ static void check_relay_tap(const struct mg_check_env *env, struct mg_finding *f
 	}
 	if (!inspect(env, finding, &wiring))
 		return;
-	judge(wiring, &tap, finding, N_("on the service %1 an open relay would not be noticed at once"), "");
+	judge(env, wiring, &tap, finding, N_("on the service %1 an open relay would not be noticed at once"), "");
 	mg_finding_is(finding, MG_STATE_OK, N_("an open relay would be noticed at the first recipient"), NULL);
 	mg_wiring_free(&wiring);
 }

@@ -298,10 +298,10 @@ enum mg_domain_class mg_domains_class(const struct mg_domains *domains, struct m
 }
 
 /* As Postfix's maps do: the domain, then its parents, with a dot in front unless parents match subdomains. */
-static enum mg_lookup ask_table(
+static enum mg_lookup_result ask_table(
 	const struct mg_domains *domains, const struct open_table *table, const char *domain, int timeout_ms)
 {
-	enum mg_lookup answer =
+	enum mg_lookup_result answer =
 		mg_lookup_table_ask(domains->directory, mg_str_z(table->name), mg_str_z(domain), timeout_ms, NULL);
 
 	for (const char *dot = strchr(domain, '.'); answer == MG_LOOKUP_ABSENT && dot != NULL;

@@ -147,14 +147,14 @@ bool mg_lookup_table_list(const char *directory, struct mg_str table, taker *tak
 
 /* ---- asking ---- */
 
-enum mg_lookup mg_lookup_table_ask(
+enum mg_lookup_result mg_lookup_table_ask(
 	const char *directory, struct mg_str table, struct mg_str key, int timeout_ms, struct mg_buf *value)
 {
 	char name[NAME], text[512];
 	const char *argv[] = { "postmap", "-c", directory, "-q", text, name, NULL };
 	struct mg_run run = { .argv = argv, .timeout_ms = timeout_ms, .out_max = 4096, .err_max = 4096 };
 	struct mg_run_result result;
-	enum mg_lookup answer = MG_LOOKUP_FAILED;
+	enum mg_lookup_result answer = MG_LOOKUP_FAILED;
 
 	/* postmap -q takes "-" as standard input, and options begin with it */
 	if (!mg_str_copy(name, sizeof name, without_proxy(table)) || !mg_str_copy(text, sizeof text, key) ||

@@ -19,10 +19,10 @@ bool mg_lookup_table_can_list(struct mg_str table);
 bool mg_lookup_table_list(const char *directory, struct mg_str table,
 	void (*take)(void *context, struct mg_str key, struct mg_str value), void *context);
 
-enum mg_lookup { MG_LOOKUP_ABSENT, MG_LOOKUP_FOUND, MG_LOOKUP_FAILED };
+enum mg_lookup_result { MG_LOOKUP_ABSENT, MG_LOOKUP_FOUND, MG_LOOKUP_FAILED };
 
 /* Asks for one key; the value goes to `value` (may be NULL). */
-enum mg_lookup mg_lookup_table_ask(
+enum mg_lookup_result mg_lookup_table_ask(
 	const char *directory, struct mg_str table, struct mg_str key, int timeout_ms, struct mg_buf *value);
 
 /* The file behind it, where there is one: "/etc/postfix/access" and what is indexed of it. `place` gets the path that

@@ -430,3 +430,17 @@ bool mg_postfix_is_loopback(const struct mg_postfix *postfix, const struct mg_po
 	}
 	return has_screen;
 }
+
+const char *mg_postfix_program(const char *directory, struct mg_arena *arena, const char *program)
+{
+	struct mg_buf text;
+	const char *kept = program;
+
+	if (strcmp(directory, "/etc/postfix") == 0)
+		return program;
+	mg_buf_init(&text, 4096);
+	mg_buf_addf(&text, "%s -c %s", program, directory);
+	kept = mg_arena_text(arena, mg_buf_str(&text), text.n);
+	mg_buf_fini(&text);
+	return kept;
+}

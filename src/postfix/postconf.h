@@ -67,6 +67,10 @@ enum mg_rc mg_postfix_value(const struct mg_postfix *postfix, const struct mg_po
 /* Whether an expanded value is Postfix's "yes". */
 bool mg_postfix_is_yes(const struct mg_postfix *postfix, const struct mg_postfix_service *service, const char *name);
 
+/* How to call Postfix's `program` for this configuration directory: "postconf", "postconf -c DIR" where it is not /etc/postfix. In
+ * `arena`. */
+const char *mg_postfix_program(const char *directory, struct mg_arena *arena, const char *program);
+
 /* The next smtpd that speaks to clients (type inet, or pass behind postscreen) after `service`; NULL begins, and ends. */
 const struct mg_postfix_service *mg_postfix_next_smtpd(
 	const struct mg_postfix *postfix, const struct mg_postfix_service *service);

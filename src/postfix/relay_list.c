@@ -122,6 +122,26 @@ static const struct row *row_of(struct mg_str name)
 	return is_server_access(name) ? &server : NULL;
 }
 
+bool mg_relay_list_knows(struct mg_str name)
+{
+	return row_of(name) != NULL;
+}
+
+const char *mg_relay_list_nearest(struct mg_str name, unsigned edits)
+{
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		unsigned distance = mg_str_distance(name, mg_str_z(rows[i].name));
+
+		if (distance <= edits && distance > 0) {
+			nearest = rows[i].name;
+			edits = distance - 1;
+		}
+	}
+	return nearest;
+}
+
 static struct held_list *held_of(struct held_list *all, struct mg_str name)
 {
 	struct held_list *held;

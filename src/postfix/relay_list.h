@@ -79,6 +79,10 @@ const struct mg_relay_list *mg_relay_lists_answer(struct mg_relay_lists *lists, 
 /* A class without a definition ends smtpd: its name, or NULL. */
 const char *mg_relay_lists_undefined(const struct mg_relay_lists *lists);
 
+/* Whether it is one of smtpd's words; the word that is at most `edits` away from it, or NULL. */
+bool mg_relay_list_knows(struct mg_str name);
+const char *mg_relay_list_nearest(struct mg_str name, unsigned edits);
+
 /* Whether smtpd finds one of the restrictions it insists on. `with_case`: as Postfix up to 3.8 compares them. */
 bool mg_relay_list_is_working(
 	const struct mg_relay_lists *lists, const struct mg_relay_list *list, bool with_case, bool *is_circle_out);

@@ -82,10 +82,11 @@ static enum mg_rc prove_service(
 	bool is_pass = strcmp(service->type, "pass") == 0;
 
 	if (is_inet(service) && mg_postfix_is_loopback(proof->postfix, service))
-		return MG_OK;
+		return runs(service, "smtpd") ? mg_relay_prove_smtpd(proof, service, false, NULL, err) : MG_OK;
 	if (runs(service, "smtpd") && (is_inet(service) || (is_pass && find_screen(proof->postfix, false) != NULL))) {
 		proof->report->service_count++;
-		return mg_relay_prove_smtpd(proof, service, is_pass ? find_screen(proof->postfix, true) : NULL, err);
+		return mg_relay_prove_smtpd(
+			proof, service, true, is_pass ? find_screen(proof->postfix, true) : NULL, err);
 	}
 	if (runs(service, "qmqpd") && is_inet(service)) {
 		proof->report->service_count++;

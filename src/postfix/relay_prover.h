@@ -35,8 +35,10 @@ struct mg_relay_path {
 	const char *service;     /* "smtp inet", as in master.cf; "" of all */
 	const char *restriction; /* "smtpd_relay_restrictions: check_client_access cidr:/x", or a parameter */
 	struct mg_say why, fix;
-	const char *topic; /* "mynetworks", "spoof": which other check it belongs to; "" */
+	const char *topic; /* "mynetworks", "spoof" or one of these: which other check it belongs to; "" */
 };
+#define MG_RELAY_TOPIC_DEAD      "dead"      /* smtpd ends at every connection */
+#define MG_RELAY_TOPIC_TEMPORARY "temporary" /* 451 to whoever comes to it */
 
 enum { MG_RELAY_PATHS = 200, MG_RELAY_FILES = 1000 };
 

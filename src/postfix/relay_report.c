@@ -80,15 +80,16 @@ const char *mg_relay_report_restriction(
 struct mg_say mg_relay_fix_parameter(struct mg_relay_proof *proof, const struct mg_postfix_service *service,
 	const char *parameter, const char *const *words, size_t count)
 {
+	const char *postconf = mg_postfix_program(proof->postfix->directory, &proof->report->arena, "postconf");
 	bool is_override = service != NULL && mg_postfix_override(service, mg_str_z(parameter)) != NULL;
 	struct mg_buf line;
 	struct mg_say fix;
 
 	mg_buf_init(&line, LINE_MAX_BYTES);
 	if (is_override)
-		mg_buf_addf(&line, "postconf -P '%s/%s=", service->id, parameter);
+		mg_buf_addf(&line, "%s -P '%s/%s=", postconf, service->id, parameter);
 	else
-		mg_buf_addf(&line, "postconf -e '%s =", parameter);
+		mg_buf_addf(&line, "%s -e '%s =", postconf, parameter);
 	for (size_t i = 0; i < count; i++)
 		mg_buf_addf(&line, "%s%s", is_override ? (i > 0 ? "," : "") : i > 0 ? ", " : " ", words[i]);
 	mg_buf_addc(&line, '\'');

@@ -40,16 +40,17 @@ struct mg_say mg_relay_fix_domains(struct mg_relay_proof *proof, const struct mg
 
 /* ---- the ways, one file each ---- */
 
-/* An smtpd that strangers reach, with what can be forged before it (by postscreen's PROXY protocol). */
+/* An smtpd that strangers reach, with what can be forged before it (by postscreen's PROXY protocol); one that only this machine reaches
+ * is merely looked at for faults. */
 MG_MUSTCHECK
-enum mg_rc mg_relay_prove_smtpd(struct mg_relay_proof *proof, const struct mg_postfix_service *service,
+enum mg_rc mg_relay_prove_smtpd(struct mg_relay_proof *proof, const struct mg_postfix_service *service, bool is_reached,
 	const struct mg_postfix_service *forging_screen, struct mg_err *err);
 MG_MUSTCHECK
 enum mg_rc mg_relay_prove_qmqpd(
 	struct mg_relay_proof *proof, const struct mg_postfix_service *service, struct mg_err *err);
 
-/* Whether smtpd would end at once: said as advice. */
-bool mg_relay_is_dead(struct mg_relay_proof *proof, const struct mg_relay_model *model);
+/* Says as advice what makes the service useless: that smtpd would end at once (then true, and there is no way in), or answer 451. */
+bool mg_relay_tell_faults(struct mg_relay_proof *proof, const struct mg_relay_model *model);
 
 /* virtual_alias_maps and the canonical maps, which are looked up after the test. */
 void mg_relay_prove_rewriting(struct mg_relay_proof *proof);

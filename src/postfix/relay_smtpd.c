@@ -289,7 +289,7 @@ static void prove_lists(
 			mg_relay_fix_list(proof, model->service), "");
 }
 
-enum mg_rc mg_relay_prove_smtpd(struct mg_relay_proof *proof, const struct mg_postfix_service *service,
+enum mg_rc mg_relay_prove_smtpd(struct mg_relay_proof *proof, const struct mg_postfix_service *service, bool is_reached,
 	const struct mg_postfix_service *forging_screen, struct mg_err *err)
 {
 	struct mg_relay_model model = { .arena = &proof->scratch,
@@ -302,7 +302,7 @@ enum mg_rc mg_relay_prove_smtpd(struct mg_relay_proof *proof, const struct mg_po
 	enum mg_rc rc = strangers == NULL ? mg_err_set(err, MG_ENOMEM, "no memory for the clients of %s", service->id)
 					  : mg_relay_model_load(&model, err);
 
-	if (rc == MG_OK && !mg_relay_is_dead(proof, &model)) {
+	if (rc == MG_OK && !mg_relay_tell_faults(proof, &model) && is_reached) {
 		mg_relay_strangers_gather(&model, false, strangers);
 		prove_lists(proof, &model, strangers);
 		prove_xclient(proof, &model, strangers);

@@ -374,7 +374,7 @@ static enum mg_trusted ask_table(const struct mg_trust *trust, const char *table
 {
 	char text[MG_IP_TEXT];
 	struct mg_buf value;
-	enum mg_lookup found;
+	enum mg_lookup_result found;
 	bool permits;
 
 	mg_buf_init(&value, 4096);

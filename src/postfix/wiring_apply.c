@@ -16,7 +16,7 @@ struct work {
 	const struct mg_wiring_doors *doors;
 	struct mg_postfix *postfix;
 	struct mg_wiring_plan *plan;
-	struct mg_file before[MG_WIRED_FILES];
+	struct mg_wired_file before[MG_WIRED_FILES];
 	struct mg_wired wired; /* the note found, then the note to leave */
 	struct mg_err *err;
 };
@@ -121,7 +121,7 @@ static void put_back(struct work *work)
 	for (size_t i = 0; i < MG_WIRED_FILES; i++) {
 		struct mg_err again = { 0 }, first = { 0 };
 
-		if (mg_file_write(work->directory, mg_wired_files[i], &work->before[i], &again) == MG_OK)
+		if (mg_wired_file_write(work->directory, mg_wired_files[i], &work->before[i], &again) == MG_OK)
 			continue;
 		if (work->err != NULL)
 			first = *work->err;
@@ -135,7 +135,7 @@ static enum mg_rc read_both(struct work *work)
 	enum mg_rc rc = MG_OK;
 
 	for (size_t i = 0; rc == MG_OK && i < MG_WIRED_FILES; i++)
-		rc = mg_file_read(work->directory, mg_wired_files[i], &work->before[i], work->err);
+		rc = mg_wired_file_read(work->directory, mg_wired_files[i], &work->before[i], work->err);
 	return rc;
 }
 
@@ -145,7 +145,8 @@ static enum mg_rc back_up_both(struct work *work, char names[MG_WIRED_FILES][MG_
 	enum mg_rc rc = MG_OK;
 
 	for (size_t i = 0; rc == MG_OK && i < MG_WIRED_FILES; i++) {
-		rc = mg_file_backup(work->directory, mg_wired_files[i], &work->before[i], now_us, names[i], work->err);
+		rc = mg_wired_file_backup(
+			work->directory, mg_wired_files[i], &work->before[i], now_us, names[i], work->err);
 		if (rc != MG_OK)
 			names[i][0] = '\0';
 		else
@@ -156,8 +157,9 @@ static enum mg_rc back_up_both(struct work *work, char names[MG_WIRED_FILES][MG_
 
 static bool is_as_applied(const struct work *work)
 {
-	return work->wired.is_there && work->wired.is_exact && work->wired.hash[0] == mg_file_hash(&work->before[0]) &&
-	       work->wired.hash[1] == mg_file_hash(&work->before[1]);
+	return work->wired.is_there && work->wired.is_exact &&
+	       work->wired.hash[0] == mg_wired_file_hash(&work->before[0]) &&
+	       work->wired.hash[1] == mg_wired_file_hash(&work->before[1]);
 }
 
 /* What undo will need. The copies that count are those from before the first wiring; once somebody else has edited the
@@ -165,16 +167,16 @@ static bool is_as_applied(const struct work *work)
 static enum mg_rc note(struct work *work, char names[MG_WIRED_FILES][MG_WIRED_NAME])
 {
 	bool was_as_applied = is_as_applied(work);
-	struct mg_file after;
+	struct mg_wired_file after;
 	enum mg_rc rc = MG_OK;
 
 	if (!was_as_applied)
 		memcpy(work->wired.backup, names, sizeof work->wired.backup);
 	work->wired.is_exact = was_as_applied || !work->wired.is_there;
 	for (size_t i = 0; rc == MG_OK && i < MG_WIRED_FILES; i++) {
-		rc = mg_file_read(work->directory, mg_wired_files[i], &after, work->err);
-		work->wired.hash[i] = mg_file_hash(&after);
-		mg_file_fini(&after);
+		rc = mg_wired_file_read(work->directory, mg_wired_files[i], &after, work->err);
+		work->wired.hash[i] = mg_wired_file_hash(&after);
+		mg_wired_file_fini(&after);
 	}
 	for (size_t i = 0; i < work->plan->edit_count; i++) {
 		const struct mg_wiring_edit *edit = &work->plan->edits[i];
@@ -222,7 +224,7 @@ static enum mg_rc begin(struct work *work)
 static enum mg_rc end(struct work *work, enum mg_rc rc, struct mg_wiring_plan **plan_out)
 {
 	for (size_t i = 0; i < MG_WIRED_FILES; i++)
-		mg_file_fini(&work->before[i]);
+		mg_wired_file_fini(&work->before[i]);
 	for (size_t i = 0; work->plan != NULL && i < work->plan->edit_count; i++)
 		work->plan->edits[i].service = NULL;
 	mg_wired_fini(&work->wired);
@@ -252,28 +254,29 @@ enum mg_rc mg_wiring_apply(const char *directory, const struct mg_wiring_doors *
 			put_back(&work);
 	}
 	for (size_t i = 0; rc != MG_OK && i < MG_WIRED_FILES; i++)
-		mg_file_remove(directory, names[i]);
+		mg_wired_file_remove(directory, names[i]);
 	return end(&work, rc, plan_out);
 }
 
 /* Byte for byte. False when a copy is gone: then our pieces are taken out instead. */
 static enum mg_rc restore(struct work *work, bool *is_restored)
 {
-	struct mg_file copies[MG_WIRED_FILES] = { 0 };
+	struct mg_wired_file copies[MG_WIRED_FILES] = { 0 };
 	enum mg_rc rc = MG_OK;
 	bool have_all = true;
 
 	for (size_t i = 0; i < MG_WIRED_FILES; i++)
-		have_all = mg_file_read(work->directory, work->wired.backup[i], &copies[i], NULL) == MG_OK && have_all;
+		have_all = mg_wired_file_read(work->directory, work->wired.backup[i], &copies[i], NULL) == MG_OK &&
+			   have_all;
 	for (size_t i = 0; have_all && rc == MG_OK && i < MG_WIRED_FILES; i++)
-		rc = mg_file_write(work->directory, mg_wired_files[i], &copies[i], work->err);
+		rc = mg_wired_file_write(work->directory, mg_wired_files[i], &copies[i], work->err);
 	if (rc != MG_OK)
 		put_back(work);
 	*is_restored = have_all && rc == MG_OK;
 	for (size_t i = 0; i < MG_WIRED_FILES; i++) {
-		mg_file_fini(&copies[i]);
+		mg_wired_file_fini(&copies[i]);
 		if (*is_restored)
-			mg_file_remove(work->directory, work->wired.backup[i]);
+			mg_wired_file_remove(work->directory, work->wired.backup[i]);
 	}
 	return rc;
 }
@@ -311,6 +314,6 @@ enum mg_rc mg_wiring_undo(const char *directory, struct mg_wiring_plan **plan_ou
 			put_back(&work);
 	}
 	if (rc == MG_OK && work.wired.is_there)
-		mg_file_remove(directory, MG_WIRING_STATE);
+		mg_wired_file_remove(directory, MG_WIRING_STATE);
 	return end(&work, rc, plan_out);
 }

@@ -56,13 +56,14 @@ static bool read_all(int fd, struct mg_buf *content)
 	}
 }
 
-enum mg_rc mg_file_read(const char *directory, const char *name, struct mg_file *file_out, struct mg_err *err)
+enum mg_rc mg_wired_file_read(
+	const char *directory, const char *name, struct mg_wired_file *file_out, struct mg_err *err)
 {
 	char path[PATH_BYTES];
 	enum mg_rc rc = MG_OK;
 	int fd;
 
-	*file_out = (struct mg_file){ 0 };
+	*file_out = (struct mg_wired_file){ 0 };
 	mg_buf_init(&file_out->content, FILE_MAX);
 	if (!path_of(directory, name, "", path))
 		return too_long(err, directory);
@@ -79,13 +80,13 @@ enum mg_rc mg_file_read(const char *directory, const char *name, struct mg_file 
 	return rc;
 }
 
-void mg_file_fini(struct mg_file *file)
+void mg_wired_file_fini(struct mg_wired_file *file)
 {
 	mg_buf_fini(&file->content);
 }
 
 /* A new file with the old one's content, owner and mode. */
-static bool create(const char *path, const struct mg_file *file)
+static bool create(const char *path, const struct mg_wired_file *file)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	bool is_well = fd >= 0 && mg_fd_write_all(fd, mg_buf_str(&file->content), INT64_MAX);
@@ -104,7 +105,8 @@ static bool create(const char *path, const struct mg_file *file)
 	return is_well;
 }
 
-enum mg_rc mg_file_write(const char *directory, const char *name, const struct mg_file *file, struct mg_err *err)
+enum mg_rc mg_wired_file_write(
+	const char *directory, const char *name, const struct mg_wired_file *file, struct mg_err *err)
 {
 	char path[PATH_BYTES], fresh[PATH_BYTES];
 
@@ -123,8 +125,8 @@ enum mg_rc mg_file_write(const char *directory, const char *name, const struct m
 }
 
 /* "main.cf.mailguard-20261121-193637", and "-1" and so on behind it where that is taken. */
-enum mg_rc mg_file_backup(const char *directory, const char *name, const struct mg_file *file, int64_t wall_us,
-	char place[MG_WIRED_NAME], struct mg_err *err)
+enum mg_rc mg_wired_file_backup(const char *directory, const char *name, const struct mg_wired_file *file,
+	int64_t wall_us, char place[MG_WIRED_NAME], struct mg_err *err)
 {
 	char clock[24], stamp[24], path[PATH_BYTES];
 	size_t n = 0;
@@ -151,7 +153,7 @@ enum mg_rc mg_file_backup(const char *directory, const char *name, const struct 
 	return failed(err, path, _("the copy can't be written"));
 }
 
-void mg_file_remove(const char *directory, const char *name)
+void mg_wired_file_remove(const char *directory, const char *name)
 {
 	char path[PATH_BYTES];
 
@@ -160,7 +162,7 @@ void mg_file_remove(const char *directory, const char *name)
 }
 
 /* FNV-1a */
-uint64_t mg_file_hash(const struct mg_file *file)
+uint64_t mg_wired_file_hash(const struct mg_wired_file *file)
 {
 	uint64_t hash = 0xcbf29ce484222325u;
 
@@ -215,9 +217,9 @@ static bool read_line(struct mg_wired *wired, struct mg_str line)
 
 enum mg_rc mg_wired_load(const char *directory, struct mg_wired *wired_out, struct mg_err *err)
 {
-	struct mg_file file;
+	struct mg_wired_file file;
 	struct mg_str rest;
-	enum mg_rc rc = mg_file_read(directory, MG_WIRING_STATE, &file, err);
+	enum mg_rc rc = mg_wired_file_read(directory, MG_WIRING_STATE, &file, err);
 
 	*wired_out = (struct mg_wired){ 0 };
 	mg_buf_init(&wired_out->empty, FILE_MAX);
@@ -234,13 +236,13 @@ enum mg_rc mg_wired_load(const char *directory, struct mg_wired *wired_out, stru
 	} else if (rc == MG_ENOENT) {
 		rc = MG_OK;
 	}
-	mg_file_fini(&file);
+	mg_wired_file_fini(&file);
 	return rc;
 }
 
 enum mg_rc mg_wired_save(const char *directory, const struct mg_wired *wired, struct mg_err *err)
 {
-	struct mg_file file = { .stat = { .st_mode = NOTE_MODE, .st_uid = geteuid(), .st_gid = getegid() } };
+	struct mg_wired_file file = { .stat = { .st_mode = NOTE_MODE, .st_uid = geteuid(), .st_gid = getegid() } };
 	struct mg_str rest = mg_buf_str(&wired->empty), word;
 	enum mg_rc rc;
 
@@ -252,8 +254,8 @@ enum mg_rc mg_wired_save(const char *directory, const struct mg_wired *wired, st
 		mg_buf_addz(&file.content, "after - -\n");
 	while (mg_read_word(&rest, " ", &word))
 		mg_buf_addf(&file.content, "empty %.*s\n", MG_STR_ARGS(word));
-	rc = mg_file_write(directory, MG_WIRING_STATE, &file, err);
-	mg_file_fini(&file);
+	rc = mg_wired_file_write(directory, MG_WIRING_STATE, &file, err);
+	mg_wired_file_fini(&file);
 	return rc;
 }
 

@@ -12,7 +12,7 @@ enum { MG_WIRED_FILES = 2, MG_WIRED_NAME = 80 };
 
 extern const char *const mg_wired_files[MG_WIRED_FILES]; /* "main.cf", "master.cf" */
 
-struct mg_file {
+struct mg_wired_file {
 	struct mg_buf content;
 	struct stat stat; /* its mode and owner */
 };
@@ -28,20 +28,23 @@ struct mg_wired {
 
 /* Reads a file of at most 4 MiB. A symbolic link is refused: postconf would put a file in its place. */
 MG_MUSTCHECK
-enum mg_rc mg_file_read(const char *directory, const char *name, struct mg_file *file_out, struct mg_err *err);
-void mg_file_fini(struct mg_file *file);
+enum mg_rc mg_wired_file_read(
+	const char *directory, const char *name, struct mg_wired_file *file_out, struct mg_err *err);
+void mg_wired_file_fini(struct mg_wired_file *file);
 
 /* Writes it anew, in one step, with the mode and owner in file->stat. */
 MG_MUSTCHECK
-enum mg_rc mg_file_write(const char *directory, const char *name, const struct mg_file *file, struct mg_err *err);
+enum mg_rc mg_wired_file_write(
+	const char *directory, const char *name, const struct mg_wired_file *file, struct mg_err *err);
 
 /* A copy NAME.mailguard-YYYYMMDD-HHMMSS; its name goes to `place`. */
 MG_MUSTCHECK
-enum mg_rc mg_file_backup(const char *directory, const char *name, const struct mg_file *file, int64_t wall_us,
-	char place[MG_WIRED_NAME], struct mg_err *err);
+enum mg_rc mg_wired_file_backup(const char *directory, const char *name, const struct mg_wired_file *file,
+	int64_t wall_us, char place[MG_WIRED_NAME], struct mg_err *err);
 
-void mg_file_remove(const char *directory, const char *name);
-uint64_t mg_file_hash(const struct mg_file *file); /* tells whether it changed; no defence against forgery */
+void mg_wired_file_remove(const char *directory, const char *name);
+uint64_t mg_wired_file_hash(
+	const struct mg_wired_file *file); /* tells whether it changed; no defence against forgery */
 
 /* A missing note is not there, and no error; what can't be understood is MG_ESYNTAX. */
 MG_MUSTCHECK

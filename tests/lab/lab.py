@@ -371,6 +371,26 @@ class Lab:
 
     # ---- what mailguard says ----
 
+    def check(self, name, **where):
+        """What the check `name` finds now."""
+        return self.checks(name, **where)[name]
+
+    def checks(self, *names, launcher=(), environment=None):
+        """Checks run now in a process of their own, by id; `launcher`: a command before it (nsenter, unshare ...)."""
+        done = subprocess.run([*launcher, BUILD / "mailguardctl", "-c", self.conf, "check", *names, "--json"], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, env={**os.environ, **(environment or {})}, timeout=DEADLINE_S * 2)
+        if not done.stdout:
+            raise RuntimeError(f"check {' '.join(names)}: exit {done.returncode}: {done.stderr}")
+        return {found["id"]: found for found in json.loads(done.stdout)["checks"]}
+
+    def type(self, command):
+        """Types a remedy as it is printed."""
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "PATH": f"{BUILD}:/usr/sbin:/usr/bin:/sbin:/bin", "MAIL_CONFIG": str(self.etc)})
+        if done.returncode != 0:
+            raise RuntimeError(f"{command}: exit {done.returncode}: {done.stderr}")
+        self.age()
+
     def recent(self, *words):
         return self.mailguard.json("recent", *words)["transactions"]
 
