@@ -159,7 +159,7 @@ static void prepare_recording(struct mg_job *job)
 /* The reader begins where the record says the last one stopped. */
 static void start_reader(struct worker *w, const char *source)
 {
-	struct mg_log_sink sink = { w, take_line };
+	struct mg_log_sink sink = { .context = w, .take = take_line };
 	struct mg_log_position position;
 	struct mg_log_reader *reader = NULL;
 	struct mg_err err = { "" };

@@ -87,16 +87,45 @@ const char *mg_check_program(const struct mg_check_env *env, struct mg_finding *
 	return mg_postfix_program(env->conf->postfix.config_directory, &finding->arena, program);
 }
 
-const char *mg_check_log_path(const struct mg_check_env *env, struct mg_finding *finding)
+/* "file:PATH", "journald", "off", "" none found. */
+static const char *log_source(const struct mg_check_env *env, struct mg_finding *finding)
 {
 	char source[160] = "";
-	struct mg_str named = mg_str_z(env->conf->postfix.log);
 
-	if (mg_str_eq(named, MG_STR("auto")))
-		mg_log_source_find(env->postfix == NULL ? "" : mg_check_parameter(env, finding, NULL, "maillog_file"),
-			"", source, sizeof source);
-	else
-		mg_str_copy(source, sizeof source, named);
-	named = mg_str_z(source);
-	return mg_read_token(&named, MG_STR("file:")) ? mg_arena_text(&finding->arena, named, named.n) : "";
+	if (strcmp(env->conf->postfix.log, "auto") != 0)
+		return env->conf->postfix.log;
+	mg_log_source_find(env->postfix == NULL ? "" : mg_check_parameter(env, finding, NULL, "maillog_file"), "",
+		source, sizeof source);
+	return mg_arena_text(&finding->arena, mg_str_z(source), sizeof source);
+}
+
+const char *mg_check_log_path(const struct mg_check_env *env, struct mg_finding *finding)
+{
+	struct mg_str source = mg_str_z(log_source(env, finding));
+
+	return mg_read_token(&source, MG_STR("file:")) ? source.p : "";
+}
+
+struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_finding *finding)
+{
+	const char *source = log_source(env, finding);
+	struct mg_err err = { "" };
+	struct mg_log_tally *tally;
+	enum mg_rc rc;
+
+	if (strcmp(source, "off") == 0) {
+		mg_finding_not_applicable(finding, N_("not applicable: postfix.log = \"off\""));
+		return NULL;
+	}
+	rc = mg_log_history_get(env->history, source, env->deadline_us, &tally, &err);
+	if (rc == MG_OK)
+		return tally;
+	mg_finding_is(finding, MG_STATE_UNKNOWN, N_("the mail log can't be read"), NULL);
+	if (rc == MG_EPERM)
+		mg_finding_cause(finding, N_("needs root: %1"), err.text, NULL);
+	mg_finding_cause(finding, "%1", err.text, NULL);
+	mg_finding_fix(finding,
+		N_("say where the log is: postfix.log = \"file:/path\" in mailguard.conf, then: mailguardctl reload"),
+		NULL);
+	return NULL;
 }

@@ -15,6 +15,7 @@
 #include "guard/guards.h"
 #include "guard/redis_store.h"
 #include "health/finding.h"
+#include "health/log_history.h"
 #include "journal/journal.h"
 #include "journal/query.h"
 #include "postfix/log_reader.h"
@@ -50,6 +51,7 @@ struct mg_check_env {
 	const char *postfix_trouble;      /* why, or "" */
 	struct mg_query *query;           /* NULL: no record to read */
 	const struct mg_figures *figures; /* NULL: this is not the daemon */
+	struct mg_log_history *history;   /* of the mail log; see mg_check_tally() */
 	struct mg_lookup *dns;            /* questions of this check; see mg_check_ask() */
 	enum mg_check_state before;       /* what this check found the last time; ok the first time */
 	int64_t deadline_us;              /* monotonic: of this check */
@@ -101,6 +103,9 @@ const char *mg_check_program(const struct mg_check_env *env, struct mg_finding *
 /* The file of the mail log, in the finding's memory; "": it is in the journal, or not read. */
 const char *mg_check_log_path(const struct mg_check_env *env, struct mg_finding *finding);
 
+/* What the mail log says, read to its end; NULL, and said so: it is not read (not applicable) or can't be (unknown). */
+struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_finding *finding);
+
 /* The families, one file each, in the order they are shown. */
 /* clang-format off */
 #define MG_CHECK_FAMILIES(X) \
@@ -118,6 +123,9 @@ const char *mg_check_log_path(const struct mg_check_env *env, struct mg_finding 
 	X(self) \
 	X(journal) \
 	X(log) \
+	X(log_signs) \
+	X(abuse_signs) \
+	X(limits) \
 	X(relaying) \
 	X(state) \
 	X(account)

@@ -22,13 +22,14 @@ struct result {
 
 struct mg_health {
 	struct mg_health_options o;
-	pthread_t thread;
-	bool has_thread;
+	pthread_t thread, follower;
+	bool has_thread, has_follower;
 
 	pthread_mutex_t running; /* one check at a time; guards the configuration */
 	struct mg_configuration configuration;
-	_Atomic bool must_read;       /* our own configuration has changed */
-	struct mg_resolver *resolver; /* of the checks alone: the mail's never notices them */
+	struct mg_log_history history;
+	_Atomic bool must_read, must_follow; /* our own configuration has changed */
+	struct mg_resolver *resolver;        /* of the checks alone: the mail's never notices them */
 
 	pthread_mutex_t lock; /* results, conf, is_stopping */
 	pthread_cond_t wake;
@@ -49,6 +50,16 @@ static const struct mg_conf *pin_conf(struct mg_health *health)
 	return conf;
 }
 
+/* `lock` is held. */
+static void wait_a_moment(struct mg_health *health)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += LOOK_EVERY_MS / 1000;
+	pthread_cond_timedwait(&health->wake, &health->lock, &until);
+}
+
 static struct mg_resolver_options resolver_options(const struct mg_conf *conf)
 {
 	return (struct mg_resolver_options){ .servers = (const char *const *)conf->dns.servers.item,
@@ -58,22 +69,58 @@ static struct mg_resolver_options resolver_options(const struct mg_conf *conf)
 		.cache_entries = CACHE_ENTRIES };
 }
 
+/* ---- Postfix's configuration ---- */
+
 /* `running` is held. */
 static bool has_postfix_changed(const struct mg_health *health, const struct mg_conf *conf)
 {
-	return health->must_read || (health->o.is_stale != NULL && health->o.is_stale(health->o.context)) ||
-	       mg_configuration_has_changed(&health->configuration, conf);
+	return health->must_read || mg_configuration_has_changed(&health->configuration, conf);
 }
 
-/* Reads it when it changed. `running` is held. */
+/* Reads it for the checks when it changed. `running` is held. */
 static void look_at_postfix(struct mg_health *health, const struct mg_conf *conf)
 {
 	if (!has_postfix_changed(health, conf))
 		return;
 	health->must_read = false;
 	mg_configuration_read(&health->configuration, conf);
-	if (health->configuration.postfix != NULL && health->o.postfix_read != NULL)
-		health->o.postfix_read(health->o.context, health->configuration.postfix);
+}
+
+static bool is_stopping(struct mg_health *health)
+{
+	bool is;
+
+	pthread_mutex_lock(&health->lock);
+	is = health->is_stopping;
+	pthread_mutex_unlock(&health->lock);
+	return is;
+}
+
+/* The guards want to know of a change at once, however long a check takes: whoever waits for them has a thread and a copy of his own. */
+static void *follow(void *arg)
+{
+	struct mg_health *health = arg;
+	struct mg_configuration configuration = { .postfix = NULL };
+
+	pthread_setname_np(pthread_self(), "mg-postfix");
+	while (!is_stopping(health)) {
+		const struct mg_conf *conf = pin_conf(health);
+
+		if (atomic_exchange(&health->must_follow, false) ||
+			mg_configuration_has_changed(&configuration, conf) ||
+			(health->o.is_stale != NULL && health->o.is_stale(health->o.context))) {
+			mg_configuration_read(&configuration, conf);
+			if (configuration.postfix != NULL)
+				health->o.postfix_read(health->o.context, configuration.postfix);
+		}
+		mg_conf_unref(&conf);
+		pthread_mutex_lock(&health->lock);
+		if (!health->is_stopping && !health->must_follow)
+			wait_a_moment(health);
+		pthread_mutex_unlock(&health->lock);
+	}
+	mg_configuration_fini(&configuration);
+	return NULL;
 }
 
 /* ---- running ---- */
@@ -208,7 +255,7 @@ static void run_one(
 static void run_some(struct mg_health *health, const struct wanted *wanted)
 {
 	const struct mg_conf *conf = pin_conf(health);
-	struct mg_check_env env = { .conf = conf };
+	struct mg_check_env env = { .conf = conf, .history = &health->history };
 
 	pthread_mutex_lock(&health->running);
 	look_at_postfix(health, conf);
@@ -256,7 +303,6 @@ static void *work(void *arg)
 	pthread_mutex_lock(&health->lock);
 	while (!health->is_stopping) {
 		struct wanted due = { 0 };
-		struct timespec until;
 
 		pthread_mutex_unlock(&health->lock);
 		hasten_after_change(health);
@@ -268,9 +314,7 @@ static void *work(void *arg)
 			pthread_mutex_lock(&health->lock);
 			continue; /* some may have been hastened meanwhile */
 		}
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += LOOK_EVERY_MS / 1000;
-		pthread_cond_timedwait(&health->wake, &health->lock, &until);
+		wait_a_moment(health);
 	}
 	pthread_mutex_unlock(&health->lock);
 	return NULL;
@@ -314,6 +358,11 @@ enum mg_rc mg_health_start(
 		return mg_err_set(err, MG_EIO, "no thread for the health checks");
 	}
 	health->has_thread = !is_once;
+	if (!is_once && options->postfix_read != NULL && pthread_create(&health->follower, NULL, follow, health) != 0) {
+		mg_health_stop(&health);
+		return mg_err_set(err, MG_EIO, "no thread for Postfix's configuration");
+	}
+	health->has_follower = !is_once && options->postfix_read != NULL;
 	*health_out = health;
 	return MG_OK;
 }
@@ -326,13 +375,16 @@ void mg_health_stop(struct mg_health **health)
 		return;
 	pthread_mutex_lock(&stopping->lock);
 	stopping->is_stopping = true;
-	pthread_cond_signal(&stopping->wake);
+	pthread_cond_broadcast(&stopping->wake);
 	pthread_mutex_unlock(&stopping->lock);
 	if (stopping->has_thread)
 		pthread_join(stopping->thread, NULL);
+	if (stopping->has_follower)
+		pthread_join(stopping->follower, NULL);
 	for (size_t i = 0; i < stopping->count; i++)
 		mg_finding_fini(&stopping->results[i].finding);
 	mg_configuration_fini(&stopping->configuration);
+	mg_log_history_fini(&stopping->history);
 	mg_resolver_stop(&stopping->resolver);
 	mg_conf_unref(&stopping->conf);
 	pthread_cond_destroy(&stopping->wake);
@@ -354,10 +406,10 @@ void mg_health_set_conf(struct mg_health *health, const struct mg_conf *conf)
 	pthread_mutex_lock(&health->lock);
 	before = health->conf;
 	health->conf = mg_conf_ref(conf);
-	health->must_read = true;
+	health->must_read = health->must_follow = true;
 	for (size_t i = 0; i < health->count; i++)
 		health->results[i].due_us = 0;
-	pthread_cond_signal(&health->wake);
+	pthread_cond_broadcast(&health->wake);
 	pthread_mutex_unlock(&health->lock);
 	mg_conf_unref(&before);
 }
@@ -369,7 +421,7 @@ void mg_health_hasten(struct mg_health *health)
 	for (size_t i = 0; i < health->count; i++)
 		if (health->results[i].finding.state != MG_STATE_OK)
 			health->results[i].due_us = 0;
-	pthread_cond_signal(&health->wake);
+	pthread_cond_broadcast(&health->wake);
 	pthread_mutex_unlock(&health->lock);
 }
 

@@ -52,6 +52,8 @@ bool mg_log_reader_line(struct mg_log_reader *reader, const struct mg_log_line *
 	pthread_mutex_lock(&reader->lock);
 	count(&reader->stats, line);
 	pthread_mutex_unlock(&reader->lock);
+	if (reader->sink.see != NULL && line->kind != MG_LINE_FOREIGN)
+		reader->sink.see(reader->sink.context, line);
 	if (line->kind > MG_LINE_NOISE)
 		return take(reader, line);
 	reader->is_untold = true;
@@ -69,6 +71,9 @@ bool mg_log_reader_wait(struct mg_log_reader *reader, int fd, int timeout_ms)
 {
 	struct pollfd fds[2] = { { .fd = reader->stop_fd, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
 
+	pthread_mutex_lock(&reader->lock);
+	reader->stats.has_caught_up = true; /* only who has nothing more to read waits */
+	pthread_mutex_unlock(&reader->lock);
 	(void)poll(fds, 2, timeout_ms);
 	return !atomic_load(&reader->is_done);
 }

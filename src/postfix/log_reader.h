@@ -28,11 +28,14 @@ struct mg_log_sink {
 	 * FOREIGN, NOISE and UNKNOWN are not passed on, but their positions are, with line NULL, at least once a
 	 * second while there are such lines. */
 	bool (*take)(void *context, const struct mg_log_line *line, const struct mg_log_position *position);
+	/* Sees every line of Postfix and Dovecot before that, whatever its kind. May be NULL; must not block. */
+	void (*see)(void *context, const struct mg_log_line *line);
 };
 
 struct mg_log_reader_stats {
 	char source[160]; /* what is read; "" nothing found */
 	uint64_t lines, understood, noise, foreign, unknown, oversize;
+	bool has_caught_up;    /* it has reached the end once, or there is nothing to read */
 	uint64_t behind_bytes; /* file: not yet read */
 	int64_t behind_s;      /* age of the last line taken while there is more to read, else 0 */
 	int64_t last_line_us;  /* wall time of the last line of Postfix; 0 none yet */

@@ -164,6 +164,7 @@ enum mg_line_kind mg_log_message_parse(
 		line_out->daemon = name;
 		line_out->kind = kind;
 	}
+	line_out->text = mg_str_first(message, MG_LOG_LINE_MAX);
 	return line_out->kind;
 }
 

@@ -48,6 +48,7 @@ struct mg_log_line {
 	int64_t time_us;        /* wall */
 	struct mg_str service;  /* the tag without pid: "postfix/smtpd", "postfix/submission/smtpd", "dovecot" */
 	struct mg_str daemon;   /* its last part: "smtpd" */
+	struct mg_str text;     /* all that stands behind the tag, understood or not */
 	unsigned pid;           /* 0 unknown */
 	struct mg_str queue_id; /* empty for NOQUEUE */
 
