@@ -384,7 +384,8 @@ class Lab:
         return {found["id"]: found for found in json.loads(done.stdout)["checks"]}
 
     def type(self, command):
-        """Types a remedy as it is printed."""
+        """Types a remedy as it is printed; mailguard's own configuration is elsewhere here."""
+        command = command.replace("mailguardctl ", f"mailguardctl -c {self.conf} ")
         done = subprocess.run(command, shell=True, capture_output=True, text=True, stdin=subprocess.DEVNULL,
                               env={**os.environ, "PATH": f"{BUILD}:/usr/sbin:/usr/bin:/sbin:/bin", "MAIL_CONFIG": str(self.etc)})
         if done.returncode != 0:
