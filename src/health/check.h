@@ -105,7 +105,9 @@ const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding
 	X(log) \
 	X(relaying) \
 	X(state) \
-	X(account)
+	X(account) \
+	X(queue) \
+	X(delivery)
 /* clang-format on */
 #define MG_CHECK_FAMILY(name)                                                                                          \
 	extern const struct mg_check mg_checks_##name[];                                                               \
