@@ -45,6 +45,7 @@ int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_check(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_recent(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_trace(struct mg_ctl *ctl, int argc, char **argv);
+int mg_ctl_explain(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_auth(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_ban(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_limits(struct mg_ctl *ctl, int argc, char **argv);

@@ -17,6 +17,7 @@ const struct mg_command mg_commands[] = {
 		mg_ctl_trace },
 	{ "recent", "[--since D] [--verdict V] [--client IP] [--sender A] [--user U] [--limit N]",
 		N_("the record of the last transactions"), mg_ctl_recent },
+	{ "explain", "CODE|TEXT...", N_("an SMTP code, a bounce or a log line in plain words"), mg_ctl_explain },
 	{ "auth",
 		"[--dns ADDR:PORT] [--ip IP] [--helo NAME] [--from ADDR] [--hostname ID] [--time EPOCH] [--no-message] [FILE|-]",
 		N_("check one message's sender as the milter would"), mg_ctl_auth },

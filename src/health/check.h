@@ -128,7 +128,9 @@ struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_fi
 	X(limits) \
 	X(relaying) \
 	X(state) \
-	X(account)
+	X(account) \
+	X(queue) \
+	X(delivery)
 /* clang-format on */
 #define MG_CHECK_FAMILY(name)                                                                                          \
 	extern const struct mg_check mg_checks_##name[];                                                               \

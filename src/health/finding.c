@@ -77,6 +77,15 @@ void mg_finding_because(struct mg_finding *finding, const struct mg_say *sentenc
 		finding->cause.arg[i] = keep(finding, sentence->arg[i]);
 }
 
+void mg_finding_mend(struct mg_finding *finding, const struct mg_say *sentence)
+{
+	if (finding->fix.template != NULL)
+		return;
+	finding->fix.template = sentence->template;
+	for (size_t i = 0; i < MG_SAY_ARGS && sentence->arg[i] != NULL; i++)
+		finding->fix.arg[i] = keep(finding, sentence->arg[i]);
+}
+
 void mg_finding_fix(struct mg_finding *finding, const char *template, ...)
 {
 	va_list args;

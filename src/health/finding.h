@@ -36,6 +36,7 @@ void mg_finding_is(struct mg_finding *finding, enum mg_check_state state, const 
 void mg_finding_cause(struct mg_finding *finding, const char *template, ...) __attribute__((sentinel));
 /* The same with a sentence from elsewhere, copied. */
 void mg_finding_because(struct mg_finding *finding, const struct mg_say *sentence);
+void mg_finding_mend(struct mg_finding *finding, const struct mg_say *sentence); /* the same for the remedy */
 void mg_finding_fix(struct mg_finding *finding, const char *template, ...) __attribute__((sentinel));
 
 void mg_finding_value(struct mg_finding *finding, double value, const char *unit);

@@ -57,6 +57,18 @@ MG_MUSTCHECK
 enum mg_rc mg_query_relay_attempts(
 	struct mg_query *query, int64_t since_us, int64_t deadline_us, json_t **out, struct mg_err *err);
 
+/* The attempts to deliver that the log tells of, since `since_us`: `see` is called for each, in no order, at most for
+ * MG_QUERY_DELIVERIES of them; messages that came more than five days earlier are left out. */
+enum { MG_QUERY_DELIVERIES = 100000 };
+struct mg_delivery_attempt { /* slices are borrowed for the call */
+	int64_t time_us;     /* wall */
+	struct mg_str recipient, relay, status, code, dsn, reply;
+	double delays_s[4]; /* before the queue manager, in it, connecting, sending; -1 not given */
+};
+MG_MUSTCHECK
+enum mg_rc mg_query_deliveries(struct mg_query *query, int64_t since_us, int64_t deadline_us,
+	void (*see)(void *context, const struct mg_delivery_attempt *attempt), void *context, struct mg_err *err);
+
 /* What became of the recipients of each login since `since_us`; `see` is called for every login, which a pseudonymous record veils. */
 struct mg_login_outcomes {
 	struct mg_str login; /* borrowed for the call */
