@@ -41,6 +41,7 @@ struct mg_command {
 };
 extern const struct mg_command mg_commands[]; /* ends with a NULL name */
 
+int mg_ctl_doctor(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_check(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_recent(struct mg_ctl *ctl, int argc, char **argv);

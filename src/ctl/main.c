@@ -12,6 +12,8 @@
 const struct mg_command mg_commands[] = {
 	{ "status", "", N_("the health of it all on one screen"), mg_ctl_status },
 	{ "check", "[ID...] [--all] [--list]", N_("run health checks now"), mg_ctl_check },
+	{ "doctor", "[--sending | --message QUEUEID|MESSAGE-ID|ADDRESS]",
+		N_("look for a fault step by step, to one cause and one remedy"), mg_ctl_doctor },
 	{ "relay-check", "[--config-dir DIR]", N_("prove whether a stranger can relay"), mg_ctl_relay_check },
 	{ "trace", "QUEUEID|MESSAGE-ID|ADDRESS|IP", N_("the story of a message, from connect to delivery"),
 		mg_ctl_trace },
