@@ -98,6 +98,7 @@ const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding
 /* The families, one file each, in the order they are shown. */
 /* clang-format off */
 #define MG_CHECK_FAMILIES(X) \
+	X(service) \
 	X(wiring) \
 	X(relay) \
 	X(self) \

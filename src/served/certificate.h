@@ -18,7 +18,7 @@ enum {
 	MG_CERT_DIGEST = 32, /* bytes of SHA-256 */
 };
 
-struct mg_certificate {
+struct mg_cert_facts {
 	char subject[MG_CERT_TEXT], issuer[MG_CERT_TEXT]; /* "CN = mail.example.com, O = Example" */
 	char common_name[MG_CERT_TEXT];                   /* the last CN of the subject, "" */
 	char names[MG_CERT_NAMES];         /* subjectAltName: DNS names and addresses, by ", "; may be cut */
@@ -42,25 +42,25 @@ enum mg_rc mg_chain_parse(struct mg_str pem, const char *name, struct mg_chain *
 void mg_chain_free(struct mg_chain **chain); /* sets *chain to NULL; NULL in it is fine */
 
 size_t mg_chain_count(const struct mg_chain *chain); /* at least 1 */
-const struct mg_certificate *mg_chain_at(const struct mg_chain *chain, size_t i);
+const struct mg_cert_facts *mg_chain_at(const struct mg_chain *chain, size_t i);
 /* Whether one of them has this SHA-256. */
 bool mg_chain_holds(const struct mg_chain *chain, const unsigned char sha256[MG_CERT_DIGEST]);
 
 /* Whether the first certificate covers a host name or address (RFC 9525; without any DNS name in subjectAltName, its CN). */
 bool mg_chain_covers(const struct mg_chain *chain, const char *host);
 
-enum mg_trust {
-	MG_TRUSTED,
-	MG_TRUST_SELF_SIGNED, /* the server's own certificate is its own issuer */
-	MG_TRUST_INCOMPLETE,  /* an issuer is neither sent nor in the trust store */
-	MG_TRUST_PRIVATE_CA,  /* the chain ends at a root that is not in the trust store */
-	MG_TRUST_EXPIRED,     /* a certificate above the server's own has expired, or is not valid yet */
-	MG_TRUST_BROKEN,      /* anything else: `why` says it */
+enum mg_chain_state {
+	MG_CHAIN_TRUSTED,
+	MG_CHAIN_SELF_SIGNED, /* the server's own certificate is its own issuer */
+	MG_CHAIN_INCOMPLETE,  /* an issuer is neither sent nor in the trust store */
+	MG_CHAIN_PRIVATE_CA,  /* the chain ends at a root that is not in the trust store */
+	MG_CHAIN_EXPIRED,     /* a certificate above the server's own has expired, or is not valid yet */
+	MG_CHAIN_BROKEN,      /* anything else: `why` says it */
 };
 
 /* The first certificate's way to the system's trust store (SSL_CERT_FILE, SSL_CERT_DIR count), with the others as help. The time of
  * the first certificate itself is not looked at: it has its own check. `why`: OpenSSL's words, in `place`. */
-enum mg_trust mg_chain_trust(const struct mg_chain *chain, char *place, size_t size);
+enum mg_chain_state mg_chain_trust(const struct mg_chain *chain, char *place, size_t size);
 
 enum mg_key_fit {
 	MG_KEY_FITS,

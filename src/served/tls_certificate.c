@@ -21,7 +21,7 @@ enum { FILE_MAX = 1024 * 1024, KEYS_MAX = 16 };
 struct mg_chain {
 	size_t count;
 	X509 *x509[MG_CHAIN_MAX];
-	struct mg_certificate facts[MG_CHAIN_MAX];
+	struct mg_cert_facts facts[MG_CHAIN_MAX];
 };
 
 /* ---- facts ---- */
@@ -110,7 +110,7 @@ static int64_t epoch(const ASN1_TIME *time)
 	return (int64_t)days * 86400 + seconds;
 }
 
-static void key_facts(const X509 *x509, struct mg_certificate *facts)
+static void key_facts(const X509 *x509, struct mg_cert_facts *facts)
 {
 	EVP_PKEY *key = X509_get0_pubkey(x509);
 	const char *kind = key == NULL ? NULL : EVP_PKEY_get0_type_name(key);
@@ -119,7 +119,7 @@ static void key_facts(const X509 *x509, struct mg_certificate *facts)
 	facts->key_bits = key == NULL ? 0 : (unsigned)EVP_PKEY_get_bits(key);
 }
 
-static void look(X509 *x509, struct mg_certificate *facts)
+static void look(X509 *x509, struct mg_cert_facts *facts)
 {
 	unsigned char *spki = NULL;
 	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &spki);
@@ -175,7 +175,7 @@ size_t mg_chain_count(const struct mg_chain *chain)
 	return chain->count;
 }
 
-const struct mg_certificate *mg_chain_at(const struct mg_chain *chain, size_t i)
+const struct mg_cert_facts *mg_chain_at(const struct mg_chain *chain, size_t i)
 {
 	return &chain->facts[i];
 }
@@ -309,24 +309,24 @@ static int without_own_time(int is_ok, X509_STORE_CTX *context)
 	return is_ok;
 }
 
-static enum mg_trust trust_of(int error)
+static enum mg_chain_state trust_of(int error)
 {
 	switch (error) {
 	case X509_V_OK:
-		return MG_TRUSTED;
+		return MG_CHAIN_TRUSTED;
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-		return MG_TRUST_SELF_SIGNED;
+		return MG_CHAIN_SELF_SIGNED;
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-		return MG_TRUST_INCOMPLETE;
+		return MG_CHAIN_INCOMPLETE;
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-		return MG_TRUST_PRIVATE_CA;
+		return MG_CHAIN_PRIVATE_CA;
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return MG_TRUST_EXPIRED;
+		return MG_CHAIN_EXPIRED;
 	default:
-		return MG_TRUST_BROKEN;
+		return MG_CHAIN_BROKEN;
 	}
 }
 
@@ -346,7 +346,7 @@ static int verify(const struct mg_chain *chain, X509_STORE *store, STACK_OF(X509
 	return error;
 }
 
-enum mg_trust mg_chain_trust(const struct mg_chain *chain, char *place, size_t size)
+enum mg_chain_state mg_chain_trust(const struct mg_chain *chain, char *place, size_t size)
 {
 	X509_STORE *store = X509_STORE_new();
 	STACK_OF(X509) *others = sk_X509_new_null();
