@@ -99,6 +99,7 @@ const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding
 /* clang-format off */
 #define MG_CHECK_FAMILIES(X) \
 	X(service) \
+	X(tls) \
 	X(wiring) \
 	X(relay) \
 	X(self) \
