@@ -35,14 +35,19 @@ void mg_tls_say_unseen(struct mg_finding *finding, const struct mg_tls_look *loo
 	for (size_t i = 0; i < look->port_count; i++) {
 		const struct mg_tls_port *port = &look->port[i];
 
-		if (port->served.state == MG_DIALOGUE_OPEN || port->served.is_secured)
+		const char *trouble = port->served.trouble;
+
+		if (port->served.is_secured || (port->served.state == MG_DIALOGUE_OPEN && port->pairs == 0))
 			continue;
-		mg_finding_evidence(finding, "%s: %s", mg_tls_where(finding, port), port->served.trouble);
+		if (trouble[0] == '\0')
+			trouble = port->served.starttls_text[0] != '\0' ? port->served.starttls_text
+									: port->served.greeting_text;
+		mg_finding_evidence(finding, "%s: %s", mg_tls_where(finding, port), trouble);
 		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("%1 could not be looked at: %2"),
-			mg_tls_where(finding, port), port->served.trouble, NULL);
+			mg_tls_where(finding, port), trouble, NULL);
 		mg_finding_cause(finding, N_("the port does not answer as it should, so its TLS can't be seen"), NULL);
 		mg_finding_fix(finding,
-			N_("mailguardctl check service.smtp.25 service.smtp.587 service.smtp.465 service.imap.143 service.imap.993"),
+			"mailguardctl check tls.starttls tls.key service.smtp.25 service.smtp.587 service.smtp.465 service.imap.143 service.imap.993",
 			NULL);
 	}
 	if (look->dovecot_trouble[0] != '\0') {

@@ -5,7 +5,8 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 
-enum { LIFE_S = 25, PORT_MS = 5000, OFFER_MS = 1500, LEAST_MS = 100 };
+/* A STARTTLS that Postfix can't serve makes it write to its postmaster, each time. */
+enum { LIFE_S = 25, FAILED_LIFE_S = 1800, PORT_MS = 5000, OFFER_MS = 1500, LEAST_MS = 100 };
 
 /* ---- files ---- */
 
@@ -225,6 +226,18 @@ static void look_anew(const struct mg_check_env *env, struct mg_finding *finding
 		load(&look->pair[i]);
 }
 
+static bool is_fresh(const struct mg_check_env *env, const struct mg_tls_look *look)
+{
+	int64_t life_s = LIFE_S;
+
+	if (look->made_us == 0 || look->is_cut || look->postfix != env->postfix)
+		return false;
+	for (size_t i = 0; i < look->port_count; i++)
+		if (look->port[i].served.starttls == MG_REPLY_LATER)
+			life_s = FAILED_LIFE_S;
+	return mg_mono_us() - look->made_us < life_s * MG_S_US;
+}
+
 struct mg_tls_look *mg_tls_look(const struct mg_check_env *env, struct mg_finding *finding)
 {
 	static struct mg_tls_look *kept; /* one check runs at a time */
@@ -234,8 +247,7 @@ struct mg_tls_look *mg_tls_look(const struct mg_check_env *env, struct mg_findin
 		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("no memory for a look at the mail ports"), NULL);
 		return NULL;
 	}
-	if (kept->made_us != 0 && !kept->is_cut && kept->postfix == env->postfix &&
-		mg_mono_us() - kept->made_us < LIFE_S * MG_S_US)
+	if (is_fresh(env, kept))
 		return kept;
 	if ((ports = calloc(1, sizeof *ports)) == NULL) {
 		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("no memory for a look at the mail ports"), NULL);

@@ -160,8 +160,13 @@ static void judge_working(struct mg_finding *finding, const struct mg_tls_port *
 											      : served->starttls_text,
 			NULL);
 		mg_finding_cause(finding,
-			N_("the certificate or its key can't be loaded; senders that want TLS can't deliver"), NULL);
-		mg_finding_fix(finding, N_("mailguardctl check tls.key; journalctl -u postfix -g TLS -n 5"), NULL);
+			N_("the certificate or its key can't be loaded, or master.cf is without the service tlsmgr; senders that want TLS can't deliver"),
+			NULL);
+		mg_finding_fix(finding,
+			port->is_dovecots
+				? "mailguardctl check tls.key; journalctl -u dovecot -n 20"
+				: "mailguardctl check tls.key; postconf -M tlsmgr/unix; journalctl -u postfix -g TLS -n 5",
+			NULL);
 	}
 }
 

@@ -31,7 +31,7 @@ static struct mg_reply read_reply(
 	for (int i = 0; i < LINES_MAX && mg_dialogue_line(&look->talk, &line); i++) {
 		mg_reply_read(look->target->protocol, line, tag, is_list, &reply);
 		if (i == 0 && first_text != NULL)
-			keep_text(first_text, reply.state == MG_REPLY_NONSENSE ? line : reply.text);
+			keep_text(first_text, line);
 		if (words != NULL)
 			mg_reply_words(look->target->protocol, &reply, words);
 		if (reply.state != MG_REPLY_MORE)
