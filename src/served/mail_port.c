@@ -21,6 +21,14 @@ static void keep_text(char *place, struct mg_str text)
 	mg_escape_in_place(place);
 }
 
+static void never_ends(struct look *look)
+{
+	if (look->talk.state != MG_DIALOGUE_OPEN)
+		return;
+	look->talk.state = MG_DIALOGUE_FLOOD;
+	(void)mg_str_copy(look->talk.trouble, sizeof look->talk.trouble, MG_STR("a reply of more than 100 lines"));
+}
+
 /* Reads a reply to its last line; `words` NULL: nobody wants them. MORE: it did not come to an end. */
 static struct mg_reply read_reply(
 	struct look *look, const char *tag, bool is_list, struct mg_served_words *words, char *first_text)
@@ -37,6 +45,7 @@ static struct mg_reply read_reply(
 		if (reply.state != MG_REPLY_MORE)
 			return reply;
 	}
+	never_ends(look);
 	reply.state = MG_REPLY_MORE;
 	return reply;
 }
@@ -62,6 +71,8 @@ static bool greet(struct look *look)
 		if (reply.state != MG_REPLY_MORE)
 			break;
 	}
+	if (reply.state == MG_REPLY_MORE)
+		never_ends(look);
 	served->greeting = reply.state;
 	served->code = reply.code;
 	return reply.state == MG_REPLY_GOOD;
