@@ -99,11 +99,11 @@ static void fix_look_at_log(const struct asking *asking)
 
 	if (is_smtp(asking))
 		mg_finding_fix(asking->finding,
-			N_("postfix %1check; journalctl -u postfix -u 'postfix@*' -g fatal -n 5; grep -E 'fatal|panic' %2 | tail -n 5"),
+			"postfix %1check; journalctl -u postfix -u 'postfix@*' -g fatal -n 5; grep -E 'fatal|panic' %2 | tail -n 5",
 			mg_postfix_dash_c(asking->env, option, sizeof option), log_path(asking), NULL);
 	else
 		mg_finding_fix(
-			asking->finding, N_("doveadm reload; journalctl -u dovecot -n 20; doveadm log errors"), NULL);
+			asking->finding, "doveadm reload; journalctl -u dovecot -n 20; doveadm log errors", NULL);
 }
 
 static void fix_start(const struct asking *asking, const struct mg_mail_port *port)
@@ -112,13 +112,13 @@ static void fix_start(const struct asking *asking, const struct mg_mail_port *po
 
 	snprintf(number, sizeof number, "%u", port->port);
 	if (!is_smtp(asking))
-		mg_finding_fix(asking->finding, N_("systemctl start dovecot; doveadm reload; ss -tlnp 'sport = :%1'"),
+		mg_finding_fix(asking->finding, "systemctl start dovecot; doveadm reload; ss -tlnp 'sport = :%1'",
 			number, NULL);
 	else if (mg_postfix_dash_c(asking->env, option, sizeof option)[0] == '\0')
-		mg_finding_fix(asking->finding, N_("systemctl start postfix; postfix reload; ss -tlnp 'sport = :%1'"),
+		mg_finding_fix(asking->finding, "systemctl start postfix; postfix reload; ss -tlnp 'sport = :%1'",
 			number, NULL);
 	else
-		mg_finding_fix(asking->finding, N_("postfix %1start; postfix %1reload; ss -tlnp 'sport = :%2'"), option,
+		mg_finding_fix(asking->finding, "postfix %1start; postfix %1reload; ss -tlnp 'sport = :%2'", option,
 			number, NULL);
 }
 
@@ -159,7 +159,7 @@ static void unreachable(const struct asking *asking, const struct mg_mail_port *
 	mg_finding_cause(asking->finding,
 		N_("a firewall drops it, nobody takes connections off the queue, or the address is not this machine's"),
 		NULL);
-	mg_finding_fix(asking->finding, N_("ip address; ss -tlnp; nft list ruleset"), NULL);
+	mg_finding_fix(asking->finding, "ip address; ss -tlnp; nft list ruleset", NULL);
 }
 
 /* A listener whose configuration does not fit its port number: clients begin with the wrong thing. */
@@ -174,7 +174,7 @@ static bool speaks_the_other(const struct asking *asking, const struct mg_mail_p
 		wants_tls ? N_("clients of this port begin with TLS, and the service is without smtpd_tls_wrappermode")
 			  : N_("clients of this port begin in clear, and the service has smtpd_tls_wrappermode=yes"),
 		NULL);
-	mg_finding_fix(asking->finding, N_("postconf %1-P '%2/smtpd_tls_wrappermode=%3' && postfix %1reload"),
+	mg_finding_fix(asking->finding, "postconf %1-P '%2/smtpd_tls_wrappermode=%3' && postfix %1reload",
 		mg_postfix_dash_c(asking->env, option, sizeof option), port->name, wants_tls ? "yes" : "no", NULL);
 	return true;
 }
@@ -218,7 +218,7 @@ static void failed_tls(const struct asking *asking, const struct mg_mail_port *p
 	mg_finding_cause(asking->finding,
 		N_("the service has no certificate and key that it can load, or what answers there does not speak TLS"),
 		NULL);
-	mg_finding_fix(asking->finding, N_("mailguardctl check tls.key tls.cert.chain"), NULL);
+	mg_finding_fix(asking->finding, "mailguardctl check tls.key tls.cert.chain", NULL);
 }
 
 static void stranger(const struct asking *asking, const struct mg_mail_port *port, const struct mg_served *served)
@@ -229,7 +229,7 @@ static void stranger(const struct asking *asking, const struct mg_mail_port *por
 	mg_finding_is(asking->finding, MG_STATE_CRIT, N_("what answers on %1 (%2) is no mail server: %3"), port->text,
 		port->name, served->greeting_text[0] == '\0' ? served->trouble : served->greeting_text, NULL);
 	mg_finding_cause(asking->finding, N_("another program holds the port, or it speaks another protocol"), NULL);
-	mg_finding_fix(asking->finding, N_("ss -tlnp 'sport = :%1'"), number, NULL);
+	mg_finding_fix(asking->finding, "ss -tlnp 'sport = :%1'", number, NULL);
 }
 
 static void turned_away(const struct asking *asking, const struct mg_mail_port *port, const char *said)
@@ -273,7 +273,7 @@ static void answered(struct asking *asking, const struct mg_mail_port *port, con
 			N_("uptime; ss -tnp 'sport = :%1'; postconf default_process_limit; see whether DNS answers: mailguardctl check dns.resolver"),
 			number, NULL);
 	else
-		mg_finding_fix(asking->finding, N_("uptime; doveadm who; doveadm service status"), NULL);
+		mg_finding_fix(asking->finding, "uptime; doveadm who; doveadm service status", NULL);
 }
 
 static void judge(struct asking *asking, const struct mg_mail_port *port, const struct mg_served *served)

@@ -134,7 +134,7 @@ static void expiry_remedy(const struct expiry *expiry, const struct mg_tls_look 
 	mg_finding_cause(expiry->finding,
 		N_("it was not renewed: renewal by certbot begins at a third of the life that is left, so it is missing or fails"),
 		NULL);
-	mg_finding_fix(expiry->finding, N_("certbot renew --deploy-hook 'postfix %1reload; doveadm reload'"),
+	mg_finding_fix(expiry->finding, "certbot renew --deploy-hook 'postfix %1reload; doveadm reload'",
 		mg_postfix_dash_c(expiry->env, option, sizeof option), NULL);
 }
 
@@ -162,7 +162,7 @@ static void judge_expiry(struct expiry *expiry, const struct mg_tls_look *look, 
 		mg_finding_is(expiry->finding, MG_STATE_CRIT, N_("the certificate of %1 is not valid before %2"),
 			subject->where, date(facts->not_before_s, when, sizeof when), NULL);
 		mg_finding_cause(expiry->finding, N_("it was made for later, or this machine's clock is wrong"), NULL);
-		mg_finding_fix(expiry->finding, N_("timedatectl; mailguardctl check system.time"), NULL);
+		mg_finding_fix(expiry->finding, "timedatectl; mailguardctl check system.time", NULL);
 	} else if (state != MG_STATE_OK) {
 		mg_finding_is(expiry->finding, state, N_("the certificate of %1 expires in %2 days: %3"),
 			subject->where, mg_finding_number(expiry->finding, (double)(int)days, ""), when, NULL);
@@ -304,8 +304,8 @@ static void complete_chain(const struct mg_check_env *env, struct mg_finding *fi
 			file, reload, NULL);
 	else if (full_chain_beside(subject->pair, full, sizeof full) &&
 		 strcmp(subject->pair->parameter, "smtpd_tls_chain_files") != 0)
-		mg_finding_fix(finding, N_("postconf %1-e '%2 = %3' && %4"),
-			mg_postfix_dash_c(env, option, sizeof option), subject->pair->parameter, full, reload, NULL);
+		mg_finding_fix(finding, "postconf %1-e '%2 = %3' && %4", mg_postfix_dash_c(env, option, sizeof option),
+			subject->pair->parameter, full, reload, NULL);
 	else
 		mg_finding_fix(finding,
 			N_("cat INTERMEDIATE.pem >> %1 && %2 (a fullchain.pem of the authority does as well)"), file,

@@ -27,7 +27,7 @@ static void judge_owner(struct mg_finding *finding, const char *path, const stru
 		found != NULL ? found->pw_name : mg_finding_number(finding, info->st_uid, ""), NULL);
 	mg_finding_cause(
 		finding, N_("this account can read and replace it; the servers read their keys as root"), NULL);
-	mg_finding_fix(finding, N_("chown root:root %1"), path, NULL);
+	mg_finding_fix(finding, "chown root:root %1", path, NULL);
 }
 
 /* False: it is not there, or not for us to see. */
@@ -46,12 +46,12 @@ static bool judge_mode(struct mg_finding *finding, const char *path)
 		mg_finding_is(finding, MG_STATE_WARN, N_("everybody on this machine can reach the key %1"), path, NULL);
 		mg_finding_cause(
 			finding, N_("whoever reads it can pass for this server and read its connections"), NULL);
-		mg_finding_fix(finding, N_("chmod 600 %1"), path, NULL);
+		mg_finding_fix(finding, "chmod 600 %1", path, NULL);
 	} else if ((info.st_mode & 070) != 0) {
 		mg_finding_is(finding, MG_STATE_WARN, N_("a group can reach the key %1"), path, NULL);
 		mg_finding_cause(
 			finding, N_("whoever reads it can pass for this server and read its connections"), NULL);
-		mg_finding_fix(finding, N_("chmod 600 %1"), path, NULL);
+		mg_finding_fix(finding, "chmod 600 %1", path, NULL);
 	}
 	judge_owner(finding, path, &info);
 	return true;
@@ -118,8 +118,8 @@ static void judge_fit(const struct mg_check_env *env, struct mg_finding *finding
 	case MG_KEY_LOCKED:
 		mg_finding_is(finding, MG_STATE_CRIT, N_("the key %1 is locked with a passphrase"), pair->key[0], NULL);
 		mg_finding_cause(finding, N_("a server has nobody who could type it, so it can't load the key"), NULL);
-		mg_finding_fix(finding, N_("umask 077; openssl pkey -in %1 -out %1.open && mv %1.open %1"),
-			pair->key[0], NULL);
+		mg_finding_fix(
+			finding, "umask 077; openssl pkey -in %1 -out %1.open && mv %1.open %1", pair->key[0], NULL);
 		break;
 	case MG_KEY_UNREADABLE:
 		unusable(finding, pair->key[0], first_rc, first.text);

@@ -34,11 +34,11 @@ static void forbid_versions(const struct mg_check_env *env, struct mg_finding *f
 			NULL);
 	else if (port->has_own_protocols)
 		mg_finding_fix(finding,
-			N_("postconf %1-P '%2/smtpd_tls_protocols=%3' '%2/smtpd_tls_mandatory_protocols=%3' && postfix %1reload"),
+			"postconf %1-P '%2/smtpd_tls_protocols=%3' '%2/smtpd_tls_mandatory_protocols=%3' && postfix %1reload",
 			mg_postfix_dash_c(env, option, sizeof option), port->port.name, value, NULL);
 	else
 		mg_finding_fix(finding,
-			N_("postconf %1-e 'smtpd_tls_protocols = %2' 'smtpd_tls_mandatory_protocols = %2' && postfix %1reload"),
+			"postconf %1-e 'smtpd_tls_protocols = %2' 'smtpd_tls_mandatory_protocols = %2' && postfix %1reload",
 			mg_postfix_dash_c(env, option, sizeof option), value, NULL);
 }
 
@@ -72,7 +72,7 @@ static void judge_offers(const struct mg_check_env *env, struct mg_finding *find
 		mg_finding_fix(finding,
 			port->is_dovecots
 				? N_("take ssl_cipher_list out of Dovecot's configuration, then: doveadm reload")
-				: N_("postconf %1-X smtpd_tls_ciphers smtpd_tls_mandatory_ciphers tls_medium_cipherlist tls_high_cipherlist tls_low_cipherlist tls_export_cipherlist tls_null_cipherlist; postfix %1reload"),
+				: "postconf %1-X smtpd_tls_ciphers smtpd_tls_mandatory_ciphers tls_medium_cipherlist tls_high_cipherlist tls_low_cipherlist tls_export_cipherlist tls_null_cipherlist; postfix %1reload",
 			mg_postfix_dash_c(env, option, sizeof option), NULL);
 	}
 	if (offers->version[MG_TLS_1_0] == MG_OFFER_UNKNOWN && offers->version[MG_TLS_1_1] == MG_OFFER_UNKNOWN) {
@@ -116,14 +116,14 @@ static void switch_tls_on(const struct mg_check_env *env, struct mg_finding *fin
 			N_("set ssl = yes, ssl_cert and ssl_key in Dovecot's configuration (conf.d/10-ssl.conf), then: doveadm reload"),
 			NULL);
 	else if (has_certificate && port->has_own_level)
-		mg_finding_fix(finding, N_("postconf %1-P '%2/smtpd_tls_security_level=may' && postfix %1reload"),
-			option, port->port.name, NULL);
+		mg_finding_fix(finding, "postconf %1-P '%2/smtpd_tls_security_level=may' && postfix %1reload", option,
+			port->port.name, NULL);
 	else if (has_certificate)
-		mg_finding_fix(finding, N_("postconf %1-e 'smtpd_tls_security_level = may' && postfix %1reload"),
-			option, NULL);
+		mg_finding_fix(
+			finding, "postconf %1-e 'smtpd_tls_security_level = may' && postfix %1reload", option, NULL);
 	else
 		mg_finding_fix(finding,
-			N_("certbot certonly --standalone -d %2 && postconf %1-e 'smtpd_tls_cert_file = /etc/letsencrypt/live/%2/fullchain.pem' 'smtpd_tls_key_file = /etc/letsencrypt/live/%2/privkey.pem' 'smtpd_tls_security_level = may' && postfix %1reload"),
+			"certbot certonly --standalone -d %2 && postconf %1-e 'smtpd_tls_cert_file = /etc/letsencrypt/live/%2/fullchain.pem' 'smtpd_tls_key_file = /etc/letsencrypt/live/%2/privkey.pem' 'smtpd_tls_security_level = may' && postfix %1reload",
 			option, port->host, NULL);
 }
 
@@ -199,11 +199,10 @@ static void judge_password(const struct mg_check_env *env, struct mg_finding *fi
 		finding, MG_STATE_CRIT, N_("%1 takes passwords in clear: AUTH is offered before TLS"), where, NULL);
 	mg_finding_cause(finding, N_("smtpd_tls_auth_only is not set, so a login can be read on the way"), NULL);
 	if (port->has_own_auth_only)
-		mg_finding_fix(finding, N_("postconf %1-P '%2/smtpd_tls_auth_only=yes' && postfix %1reload"), option,
+		mg_finding_fix(finding, "postconf %1-P '%2/smtpd_tls_auth_only=yes' && postfix %1reload", option,
 			port->port.name, NULL);
 	else
-		mg_finding_fix(
-			finding, N_("postconf %1-e 'smtpd_tls_auth_only=yes' && postfix %1reload"), option, NULL);
+		mg_finding_fix(finding, "postconf %1-e 'smtpd_tls_auth_only=yes' && postfix %1reload", option, NULL);
 }
 
 static void judge_port(const struct mg_check_env *env, struct mg_finding *finding, const struct mg_tls_look *look,
