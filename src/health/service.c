@@ -352,17 +352,15 @@ static bool try_port(struct asking *asking, const struct mg_mail_port *port)
 static void show_manual(const struct asking *asking, const struct mg_mail_port *port)
 {
 	char text[300], ip[MG_IP_TEXT];
-	const char *protocol = is_smtp(asking)                                         ? "smtp"
-			       : mg_mail_role_protocol(asking->role) == MG_SERVED_IMAP ? "imap"
-										       : "pop3";
 
 	mg_ip_text(&port->ip, ip, sizeof ip);
 	if (mg_mail_role_is_implicit(asking->role))
-		snprintf(text, sizeof text, "openssl s_client -quiet -connect %s; ss -tlnp 'sport = :%u'", port->text,
-			port->port);
-	else
-		snprintf(text, sizeof text, "curl -v --max-time 10 %s://%s; ss -tlnp 'sport = :%u'", protocol,
+		snprintf(text, sizeof text, "openssl s_client -quiet -connect %s </dev/null; ss -tlnp 'sport = :%u'",
 			port->text, port->port);
+	else
+		snprintf(text, sizeof text,
+			"timeout 10 bash -c 'exec 3<>/dev/tcp/%s/%u; head -n 1 <&3'; ss -tlnp 'sport = :%u'", ip,
+			port->port, port->port);
 	asking->finding->manual = mg_arena_text(&asking->finding->arena, mg_str_z(text), sizeof text);
 }
 

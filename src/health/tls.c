@@ -61,7 +61,7 @@ void mg_tls_say_unseen(struct mg_finding *finding, const struct mg_tls_look *loo
 
 bool mg_tls_applies(struct mg_finding *finding, const struct mg_tls_look *look)
 {
-	bool applies = look->pair_count > 0 || look->dovecot_trouble[0] != '\0';
+	bool applies = look->pair_count > 0 || look->dovecot_trouble[0] != '\0' || look->postfix == NULL;
 
 	for (size_t i = 0; i < look->port_count; i++)
 		applies = applies || look->port[i].served.is_secured;
@@ -424,7 +424,7 @@ const struct mg_check mg_checks_tls[] = {
 	{ "tls.cert.name", N_("certificates cover the server's name"), PERIOD_S, LOOK_DEADLINE_MS, .run = check_name },
 	{ "tls.cert.chain", N_("certificates can be verified"), PERIOD_S, LOOK_DEADLINE_MS, .run = check_chain },
 	{ "tls.cert.loaded", N_("the certificates on disk are those served"), PERIOD_S, LOOK_DEADLINE_MS,
-		.run = check_loaded },
+		.run = check_loaded, .steady = 2 },
 	{ "tls.key", N_("private keys are private, and fit"), PERIOD_S, LOOK_DEADLINE_MS, .run = mg_tls_check_key },
 	{ "tls.protocol", N_("no outdated TLS is offered"), OFFER_PERIOD_S, OFFER_DEADLINE_MS,
 		.run = mg_tls_check_protocol },

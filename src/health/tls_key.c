@@ -135,7 +135,7 @@ void mg_tls_check_key(const struct mg_check_env *env, struct mg_finding *finding
 			  "openssl x509 -in CERTIFICATE -noout -pubkey";
 	if (look == NULL)
 		return;
-	if (look->pair_count == 0 && look->dovecot_trouble[0] == '\0') {
+	if (look->pair_count == 0 && look->dovecot_trouble[0] == '\0' && look->postfix != NULL) {
 		mg_finding_not_applicable(finding, N_("not applicable: no certificate is configured"));
 		return;
 	}

@@ -243,6 +243,7 @@ struct mg_tls_look *mg_tls_look(const struct mg_check_env *env, struct mg_findin
 	static struct mg_tls_look *kept; /* one check runs at a time */
 	struct mg_mail_ports *ports;
 
+	(void)mg_check_has_postfix(env, finding); /* without it, what is known of Dovecot still counts */
 	if (kept == NULL && (kept = calloc(1, sizeof *kept)) == NULL) {
 		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("no memory for a look at the mail ports"), NULL);
 		return NULL;

@@ -45,13 +45,13 @@ struct mg_tls_look {
 	bool is_cut;           /* the deadline came, or there were more ports than room */
 	bool allows_plaintext; /* Dovecot */
 	char dovecot_trouble[512];
+	const struct mg_postfix *postfix; /* what it was made of, NULL: not readable; not to be followed */
 	/* private */
-	const struct mg_postfix *postfix;
 	bool has_offers;
 	int64_t made_us; /* monotonic; 0: not yet */
 };
 
-/* NULL: no memory, and said so. */
+/* NULL: no memory, and said so. That Postfix's configuration can't be read is said, and Dovecot's ports are looked at all the same. */
 struct mg_tls_look *mg_tls_look(const struct mg_check_env *env, struct mg_finding *finding);
 /* Fills in the offers of the ports that speak TLS. */
 void mg_tls_look_at_offers(const struct mg_check_env *env, struct mg_tls_look *look);

@@ -242,7 +242,7 @@ void mg_tls_check_starttls(const struct mg_check_env *env, struct mg_finding *fi
 		has_any = has_any || !look->port[i].port.is_implicit;
 		judge_port(env, finding, look, &look->port[i]);
 	}
-	if (!has_any && look->dovecot_trouble[0] == '\0') {
+	if (!has_any && look->dovecot_trouble[0] == '\0' && look->postfix != NULL) {
 		mg_finding_not_applicable(finding, N_("not applicable: no mail port begins in clear"));
 		return;
 	}
