@@ -45,7 +45,9 @@ def test_smtp_ports_that_misbehave():
             assert state == "ok" or (found["cause"] and found["fix"]), found
             assert f"127.0.0.1:{server.port}" in found["summary"], found
             assert not any(ord(c) < 32 for key in ("summary", "cause", "fix") for c in found[key]), found
-        (lab.mail_log).write_text("Nov 22 10:00:00 mail postfix/smtpd[99]: fatal: bad numeric configuration: x = y\n")
+        server.serve = says("220 x\r\n", "250 STARTTLS\r\n", "220 go\r\n250 injected\r\n")
+        expect(lab, "tls.starttls", "crit", "text in clear behind")
+        lab.mail_log.write_text("Nov 22 10:00:00 mail postfix/smtpd[99]: fatal: bad numeric configuration: x = y\n")
         server.serve = silent
         expect(lab, "service.smtp.25", "crit", "fatal: bad numeric configuration", "journalctl", "fatal")
         for name in OTHERS:
