@@ -184,7 +184,8 @@ static void add_ports(struct mg_mail_ports *ports, const struct mg_mail_port *mo
 		snprintf(port->text, sizeof port->text, port->ip.family == MG_IP_V6 ? "[%s]:%u" : "%s:%u",
 			mg_ip_text(&port->ip, text, sizeof text), port->port);
 	}
-	ports->has_public = ports->has_public || at->has_public;
+	if (at->has_public)
+		ports->has_public[model->service == NULL] = true;
 }
 
 /* ---- Postfix ---- */

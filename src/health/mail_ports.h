@@ -43,7 +43,7 @@ struct mg_mail_port {
 struct mg_mail_ports {
 	struct mg_mail_port port[MG_MAIL_PORTS_MAX];
 	size_t count;
-	bool has_public; /* a listener that others reach */
+	bool has_public[2]; /* a listener that others reach: of Postfix, of Dovecot */
 	struct mg_dovecot dovecot;
 	char dovecot_trouble[512]; /* why nothing is known of Dovecot, "" */
 };

@@ -26,6 +26,8 @@ const char *mg_tls_where(struct mg_finding *finding, const struct mg_tls_port *p
 {
 	char text[MG_MAIL_PORT_TEXT + MG_DOVECOT_TEXT + 8];
 
+	if (mg_str_starts(mg_str_z(port->port.name), mg_str_z(port->port.text)))
+		return mg_arena_text(&finding->arena, mg_str_z(port->port.text), sizeof port->port.text);
 	snprintf(text, sizeof text, "%s (%s)", port->port.text, port->port.name);
 	return mg_arena_text(&finding->arena, mg_str_z(text), sizeof text);
 }

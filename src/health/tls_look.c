@@ -185,7 +185,7 @@ static void look_at_ports(const struct mg_check_env *env, struct mg_finding *fin
 		const struct mg_mail_port *one = &ports->port[i];
 		struct mg_tls_port *port = &look->port[look->port_count];
 
-		if (!one->is_first || (ports->has_public && one->is_loopback))
+		if (!one->is_first || (ports->has_public[one->service == NULL] && one->is_loopback))
 			continue;
 		if (look->port_count == MG_TLS_PORTS) {
 			look->is_cut = true;

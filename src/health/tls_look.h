@@ -1,7 +1,8 @@
 /* tls_look.h - one look at TLS on all mail ports: the files that are configured, and what is served.
  *
- * The checks of tls.* share it: it is kept for some seconds (longer where STARTTLS is offered and fails), so that seven checks make one handshake a port. Where any listener is reached by
- * others, those that only this machine reaches are left out: they are hand-overs between programs.
+ * The checks of tls.* share it: it is kept for some seconds (longer where STARTTLS is offered and fails), so that seven checks make one
+ * handshake a port. Where any listener of Postfix (of Dovecot) is reached by others, those that only this machine reaches are left
+ * out: they are hand-overs between programs.
  *
  * Threads: the health worker's; borrowed until the next call. */
 #ifndef MG_HEALTH_TLS_LOOK_H
