@@ -4,7 +4,8 @@ PACKAGES_BUILD="gcc make autoconf automake pkg-config gettext libc6-dev libmilte
 	libsqlite3-dev libjansson-dev libsystemd-dev libcmocka-dev uthash-dev
 	libc-ares-dev libhiredis-dev libssl-dev libidn2-dev libpsl-dev libpcre2-dev"
 PACKAGES_LAB="postfix python3 libsasl2-modules sasl2-bin iproute2"
-PACKAGES_TEST="libyaml-dev python3-yaml python3-dkim python3-spf python3-nacl clang clang-format cppcheck libclang-rt-14-dev mandoc valgrind procps xz-utils git redis-server openssl"
+PACKAGES_TEST="libyaml-dev python3-yaml python3-dkim python3-spf python3-nacl clang clang-format cppcheck libclang-rt-14-dev mandoc valgrind procps xz-utils git redis-server openssl
+	dovecot-imapd dovecot-pop3d"
 # The peers that `make bench` measures when they are there; nothing here installs them.
 PACKAGES_BENCH="opendkim opendkim-tools opendmarc rspamd postfix-policyd-spf-python postfwd policyd-rate-limit"
 

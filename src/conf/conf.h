@@ -81,6 +81,9 @@ struct mg_conf {
 		char *config_directory, *log; /* log: auto | journald | off | file:PATH */
 	} postfix;
 	struct {
+		char *config; /* dovecot.conf; "": where doveconf looks by itself */
+	} dovecot;
+	struct {
 		struct mg_strings servers; /* "ADDR:PORT" or "[ADDR6]:PORT" */
 		uint64_t timeout_ms, tries, cache_entries;
 	} dns;

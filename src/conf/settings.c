@@ -145,6 +145,7 @@ const struct mg_setting mg_settings[] = {
 	TEXT("http.listen", AT(http.listen), "\"inet:127.0.0.1:9619\"", mg_check_listen, true, N_("where metrics, health and the status page are served")),
 	TEXT("postfix.config_directory", AT(postfix.config_directory), "\"/etc/postfix\"", mg_check_path, false, N_("the directory of main.cf and master.cf")),
 	TEXT("postfix.log", AT(postfix.log), "\"auto\"", mg_check_log, false, N_("where Postfix's log is read")),
+	TEXT("dovecot.config", AT(dovecot.config), "\"\"", mg_check_path_none, false, N_("the configuration file of Dovecot")),
 	{ "dns.servers", MG_SETTING_TEXTS, AT(dns.servers), "( )", 0, DNS_SERVERS_MAX, NULL, mg_check_server, NULL, false, N_("the resolvers to ask") },
 	UINT("dns.timeout_ms", AT(dns.timeout_ms), "2000", 50, 30000, N_("how long one try waits for its answer")),
 	UINT("dns.tries", AT(dns.tries), "2", 1, 10, N_("how often a question is asked")),

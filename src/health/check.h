@@ -117,6 +117,8 @@ struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_fi
 	X(config) \
 	X(table) \
 	X(submission) \
+	X(service) \
+	X(tls) \
 	X(wiring) \
 	X(relay) \
 	X(backscatter) \

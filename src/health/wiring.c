@@ -235,9 +235,10 @@ static void check_relay_tap(const struct mg_check_env *env, struct mg_finding *f
 }
 
 const struct mg_check mg_checks_wiring[] = {
-	{ "wiring.milter", N_("Postfix asks mailguard's milter"), 0, 12000, .run = check_milter },
-	{ "wiring.policy", N_("Postfix asks mailguard's policy check"), 0, 12000, .run = check_policy },
+	{ "wiring.milter", N_("Postfix asks mailguard's milter"), 0, 12000, .run = check_milter, .is_daemons = true },
+	{ "wiring.policy", N_("Postfix asks mailguard's policy check"), 0, 12000, .run = check_policy,
+		.is_daemons = true },
 	{ "wiring.relay_tap", N_("the exact test for relaying is in place"), 0, 12000, .run = check_relay_tap,
-		.follows = { "wiring.policy" } },
+		.is_daemons = true, .follows = { "wiring.policy" } },
 };
 const size_t mg_checks_wiring_count = sizeof mg_checks_wiring / sizeof mg_checks_wiring[0];

@@ -88,8 +88,9 @@ def test_spanish_and_json_in_every_locale():
         lab.send("zoe@stranger.example", "ann@local.example", address="203.0.113.66")
         lab.record(lambda t: t["recipients"][0]["delivery"] == "sent")
         wait_until("checked wiring", lambda: lab.mailguard.json("status")["wiring"]["milter"])
+        wait_until("Postfix's ports are seen to answer", lambda: lab.mailguard.json("status")["state"] != "crit")
         spanish = lab.mailguard.ctl("status", language="es").stdout
-        assert "todo está bien" in spanish.lower() or "todo en orden" in spanish.lower(), spanish
+        assert "todo está bien" in spanish.lower() or "funciona, con avisos" in spanish.lower(), spanish  # the lab is without TLS
         assert "accepted" not in spanish and "fine" not in spanish
         story = lab.mailguard.ctl("trace", "ann@local.example", language="es").stdout
         assert "connected" not in story and "conect" in story, story

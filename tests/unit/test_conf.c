@@ -114,6 +114,7 @@ static const struct bad_case bad_cases[] = {
 	{ "control byte", "journal = { path = \"/x\\ny\"; };", 1, { "control character" } },
 	{ "log", "postfix = { log = \"syslog\"; };", 1, { "journald" } },
 	{ "log file", "postfix = { log = \"file:mail.log\"; };", 1, { "absolute path" } },
+	{ "dovecot's file", "dovecot = { config = \"dovecot.conf\"; };", 1, { "absolute path" } },
 	{ "server without port", "dns = { servers = ( \"192.0.2.53\" ); };", 1, { "is no resolver", "192.0.2.53:53" } },
 	{ "server without brackets", "dns = { servers = ( \"2001:db8::1:53\" ); };", 1, { "is no resolver" } },
 	{ "store", "state = { store = \"redis:secret@host\"; };", 1, { "state.store", "redis://HOST:PORT/DB" } },
@@ -248,6 +249,7 @@ static void an_empty_file_means_the_defaults(void **state)
 	assert_string_equal(conf->control.listen, "unix:/run/mailguard/control.sock");
 	assert_string_equal(conf->http.listen, "inet:127.0.0.1:9619");
 	assert_string_equal(conf->postfix.config_directory, "/etc/postfix");
+	assert_string_equal(conf->dovecot.config, "");
 	assert_int_equal(conf->dns.servers.count, 0);
 	assert_int_equal(conf->dns.cache_entries, 100000);
 	assert_string_equal(conf->state.store, "memory");
