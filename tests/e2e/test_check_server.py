@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 
-from lab import Lab, free_port, wait_until, without_overridden
+from lab import Lab, free_port, replace, wait_until, without_overridden
 from wire import SERVER, Wire
 
 SAFE = "smtpd_forbid_bare_newline = normalize\nsmtpd_forbid_unauth_pipelining = yes\n"
@@ -32,7 +32,7 @@ def mend(lab, name, *words, state="crit"):
 def add(lab, line, file="main.cf"):
     path = lab.etc / file
     text = path.read_text() + line + "\n"
-    path.write_text(without_overridden(text) if file == "main.cf" else text)
+    replace(path, without_overridden(text) if file == "main.cf" else text)
     lab.age()
 
 
@@ -45,7 +45,7 @@ def changed(lab, line, file="main.cf"):
     try:
         yield
     finally:
-        path.write_text(before)
+        replace(path, before)
         lab.age()
 
 

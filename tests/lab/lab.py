@@ -115,6 +115,13 @@ def without_overridden(text):
     return "\n".join(entries.values()) + "\n"
 
 
+def replace(path, text):
+    """The whole file at once: a program of Postfix that starts meanwhile must not read half of it (it would wait for another Postfix)."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text)
+    fresh.rename(path)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -232,8 +239,8 @@ class Lab:
 
     def _write_postfix(self, main_cf, master_cf):
         names = self._names()
-        (self.etc / "main.cf").write_text(without_overridden(MAIN_CF.format(**names) + main_cf.format(**names)))
-        (self.etc / "master.cf").write_text(MASTER_CF.format(**names) + master_cf.format(**names))
+        replace(self.etc / "main.cf", without_overridden(MAIN_CF.format(**names) + main_cf.format(**names)))
+        replace(self.etc / "master.cf", MASTER_CF.format(**names) + master_cf.format(**names))
         self.age()
         (self.etc / "mailboxes").write_text("ann@local.example ann/\nbob@local.example bob/\n")
         (self.etc / "aliases").write_text("info@local.example ann@local.example, bob@local.example\n")
