@@ -98,6 +98,10 @@ const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding
 /* The families, one file each, in the order they are shown. */
 /* clang-format off */
 #define MG_CHECK_FAMILIES(X) \
+	X(resolver) \
+	X(dns_host) \
+	X(dns_mail) \
+	X(dns_auth) \
 	X(wiring) \
 	X(relay) \
 	X(self) \
