@@ -102,6 +102,9 @@ const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding
 	X(dns_host) \
 	X(dns_mail) \
 	X(dns_auth) \
+	X(dns_policy) \
+	X(dnsbl) \
+	X(bulk) \
 	X(wiring) \
 	X(relay) \
 	X(self) \

@@ -26,55 +26,58 @@ struct dkim {
 	struct mg_public_key key;
 };
 
-/* The file's text into `place`; 0: errno says why. A pipe that never speaks must not hold us up. */
-static size_t read_file(const char *path, char *place, size_t room)
+/* The file's text; 0, or what errno said. A pipe that never speaks must not hold us up. */
+static int read_file(const char *path, struct mg_buf *text)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char piece[4096];
 	ssize_t n;
-	size_t got = 0;
 
 	if (fd < 0)
-		return 0;
-	while (got < room && (n = read(fd, place + got, room - got)) > 0)
-		got += (size_t)n;
+		return errno;
+	while (mg_buf_ok(text) && (n = read(fd, piece, sizeof piece)) > 0)
+		mg_buf_add(text, mg_str_of(piece, (size_t)n));
 	mg_fd_close(&fd);
-	errno = EINVAL;
-	return got;
+	explicit_bzero(piece, sizeof piece);
+	return 0;
 }
 
-static void read_key(struct dkim *dkim)
+static void say_unread(struct dkim *dkim, int why)
 {
-	char *pem;
-	size_t bytes;
-	int why;
-
-	if (dkim->key_file[0] == '\0') {
-		mg_finding_evidence(dkim->finding, "%s: no key_file to compare with", dkim->name);
-		return;
-	}
-	if ((pem = mg_arena_take(&dkim->finding->arena, KEY_FILE_BYTES / 4)) == NULL)
-		return;
-	bytes = read_file(dkim->key_file, pem, KEY_FILE_BYTES / 4);
-	why = errno;
-	dkim->has_key = bytes > 0 && mg_public_key_of(mg_str_of(pem, bytes), &dkim->key);
-	explicit_bzero(pem, KEY_FILE_BYTES / 4);
-	if (dkim->has_key) {
-		mg_finding_evidence(dkim->finding, "%s: %s, %u bits", dkim->key_file,
-			dkim->key.kind == MG_KEY_RSA ? "RSA" : "Ed25519", dkim->key.bits);
-		return;
-	}
 	mg_finding_is(dkim->finding, MG_STATE_UNKNOWN,
 		N_("the private key %1 can't be compared with the published one"), dkim->key_file, NULL);
-	if (bytes == 0 && (why == EACCES || why == EPERM))
+	if (why == EACCES || why == EPERM)
 		mg_finding_cause(dkim->finding,
 			N_("needs root: the signer's private key can't be read by others, and should not be"), NULL);
-	else if (bytes == 0 && why == ENOENT)
+	else if (why == ENOENT)
 		mg_finding_cause(dkim->finding, N_("there is no such file"), NULL);
 	else
 		mg_finding_cause(dkim->finding, N_("it holds no private key in PEM form without a passphrase"), NULL);
 	mg_finding_fix(dkim->finding,
 		N_("openssl pkey -in %1 -noout -text; health.dkim in mailguard.conf names the file"), dkim->key_file,
 		NULL);
+}
+
+static void read_key(struct dkim *dkim)
+{
+	struct mg_buf pem;
+	int why;
+
+	if (dkim->key_file[0] == '\0') {
+		mg_finding_evidence(dkim->finding, "%s: no key_file to compare with", dkim->name);
+		return;
+	}
+	mg_buf_init(&pem, KEY_FILE_BYTES);
+	why = read_file(dkim->key_file, &pem);
+	dkim->has_key = pem.n > 0 && mg_public_key_of(mg_buf_str(&pem), &dkim->key);
+	if (pem.n > 0)
+		explicit_bzero(pem.p, pem.n);
+	mg_buf_fini(&pem);
+	if (dkim->has_key)
+		mg_finding_evidence(dkim->finding, "%s: %s, %u bits", dkim->key_file,
+			dkim->key.kind == MG_KEY_RSA ? "RSA" : "Ed25519", dkim->key.bits);
+	else
+		say_unread(dkim, why);
 }
 
 /* The record of our key. */
