@@ -271,8 +271,8 @@ static void check_sender(const struct mg_check_env *env, struct mg_finding *find
 	volumes.own = &own;
 	if (env->query == NULL || mg_query_sent(env->query, mg_wall_us() - DAY_S * MG_S_US,
 					  mg_mono_us() + READ_MS * MG_MS_US, see, &volumes, &err) != MG_OK)
-		mg_finding_evidence(
-			finding, "the record can't be read, so how much was sent is not known: %s", err.text);
+		mg_finding_evidence(finding, "the record can't be read, so how much was sent is not known%s%s",
+			err.text[0] == '\0' ? "" : ": ", err.text);
 	for (size_t i = 0; i < own.domain_count; i++) {
 		judge_domain(env, finding, &own, own.domains[i], &volumes.of[i]);
 		most = fmax(most, (double)most_to_one(&volumes.of[i]));

@@ -271,6 +271,7 @@ static void check_dkim(const struct mg_check_env *env, struct mg_finding *findin
 	const struct mg_dkim_row *rows = env->conf->health.dkim;
 	size_t count = env->conf->health.dkim_count;
 
+	finding->manual = "dig SELECTOR._domainkey.DOMAIN TXT";
 	if (count == 0) {
 		mg_finding_not_applicable(
 			finding, N_("not applicable: health.dkim names no key that signs this server's mail"));
@@ -460,6 +461,7 @@ static void check_dmarc(const struct mg_check_env *env, struct mg_finding *findi
 {
 	struct mg_own own;
 
+	finding->manual = "dig _dmarc.DOMAIN TXT";
 	if (!mg_own_names(env, finding, &own))
 		return;
 	if (own.domain_count == 0) {

@@ -79,6 +79,7 @@ static void check_a(const struct mg_check_env *env, struct mg_finding *finding)
 	struct mg_own own;
 	size_t ours;
 
+	finding->manual = "postconf myhostname; dig HOSTNAME A AAAA";
 	if (!mg_own(env, finding, &own) || !knows_hostname(env, finding, &own))
 		return;
 	finding->manual = mg_dns_text(finding, "dig %s A", own.hostname);
@@ -118,6 +119,7 @@ static void check_aaaa(const struct mg_check_env *env, struct mg_finding *findin
 	const struct mg_ip *stranger = NULL;
 	struct mg_own own;
 
+	finding->manual = "postconf myhostname; dig HOSTNAME A AAAA";
 	if (!mg_own(env, finding, &own) || !knows_hostname(env, finding, &own))
 		return;
 	finding->manual = mg_dns_text(finding, "dig %s AAAA", own.hostname);
@@ -311,6 +313,7 @@ static void check_ptr(const struct mg_check_env *env, struct mg_finding *finding
 {
 	struct mg_own own;
 
+	finding->manual = "dig -x ADDRESS";
 	if (!mg_own(env, finding, &own) || !is_about_sending(env, finding, &own))
 		return;
 	finding->manual = mg_dns_text(finding, "dig -x %s", mg_dns_shown_ip(finding, &own.addresses[0]));
@@ -356,6 +359,7 @@ static void check_ptr_match(const struct mg_check_env *env, struct mg_finding *f
 {
 	struct mg_own own;
 
+	finding->manual = "dig -x ADDRESS";
 	if (!mg_own(env, finding, &own) || !is_about_sending(env, finding, &own))
 		return;
 	finding->manual = mg_dns_text(finding, "dig -x %s; dig %s A; postconf myhostname smtpd_banner smtp_helo_name",

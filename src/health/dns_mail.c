@@ -193,6 +193,7 @@ static void check_mx(const struct mg_check_env *env, struct mg_finding *finding)
 {
 	struct mg_own own;
 
+	finding->manual = "dig DOMAIN MX";
 	if (!mg_own(env, finding, &own) || !prefetch(env, finding, &own, MG_DNS_MX))
 		return;
 	finding->manual = mg_dns_text(finding, "dig %s MX", own.domains[0]);
@@ -483,6 +484,7 @@ static void check_spf(const struct mg_check_env *env, struct mg_finding *finding
 {
 	struct mg_own own;
 
+	finding->manual = "dig DOMAIN TXT";
 	if (!mg_own(env, finding, &own) || !prefetch(env, finding, &own, MG_DNS_TXT))
 		return;
 	finding->manual = mg_dns_text(finding, "dig %s TXT", own.domains[0]);

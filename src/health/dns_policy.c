@@ -191,6 +191,7 @@ static void each_domain(const struct mg_check_env *env, struct mg_finding *findi
 	size_t published = 0;
 	struct mg_own own;
 
+	finding->manual = "dig _mta-sts.DOMAIN TXT; dig _smtp._tls.DOMAIN TXT";
 	if (!mg_own_names(env, finding, &own))
 		return;
 	finding->manual =
@@ -456,6 +457,7 @@ static void check_dane(const struct mg_check_env *env, struct mg_finding *findin
 	size_t published = 0;
 	struct mg_own own;
 
+	finding->manual = "dig _25._tcp.HOST TLSA";
 	if (!mg_check_has_postfix(env, finding) || !mg_own(env, finding, &own))
 		return;
 	finding->manual =

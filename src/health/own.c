@@ -162,12 +162,13 @@ static void take_interfaces(const struct mg_check_env *env, struct mg_finding *f
 	bool has4 = mg_own_has_family(own, MG_IP_V4), has6 = mg_own_has_family(own, MG_IP_V6);
 	struct ifaddrs *all = NULL;
 	struct mg_ip ip;
+	unsigned port;
 
 	if (getifaddrs(&all) != 0)
 		return;
 	for (const struct ifaddrs *at = all; at != NULL; at = at->ifa_next)
 		if (at->ifa_addr != NULL && (at->ifa_flags & IFF_UP) != 0 &&
-			mg_ip_from_sockaddr(at->ifa_addr, &ip, NULL) && mg_own_is_public(&ip) &&
+			mg_ip_from_sockaddr(at->ifa_addr, &ip, &port) && mg_own_is_public(&ip) &&
 			!(ip.family == MG_IP_V4 ? has4 : has6) && speaks(env, finding, ip.family))
 			add_address(own, &ip, MG_OWN_INTERFACES);
 	freeifaddrs(all);
