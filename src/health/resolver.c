@@ -109,30 +109,37 @@ static const char *cause_of(const struct probe *probe)
 	}
 }
 
+/* Without its port and brackets. */
+static const char *bare_address(struct mg_finding *finding, const struct probe *probe)
+{
+	struct mg_str address = mg_str_z(probe->address);
+	struct mg_ip ip;
+
+	address = mg_str_first(address, mg_str_rfind(address, ':'));
+	return mg_ip_parse(address, &ip) ? mg_dns_shown_ip(finding, &ip) : mg_dns_shown(finding, address);
+}
+
 /* How to mend it, where these servers are written. */
 static void say_fix(const struct mg_check_env *env, struct mg_finding *finding, const struct probe *probe, bool is_last)
 {
 	if (env->conf->dns.servers.count > 0)
 		mg_finding_fix(finding,
 			N_("dig @%1 %2; then write a resolver that works into dns.servers of %3 and: mailguardctl reload"),
-			mg_dns_shown(finding,
-				mg_str_first(mg_str_z(probe->address), mg_str_rfind(mg_str_z(probe->address), ':'))),
-			fixed_name, env->conf->path == NULL ? MG_CONF_PATH : env->conf->path, NULL);
+			bare_address(finding, probe), fixed_name,
+			env->conf->path == NULL ? MG_CONF_PATH : env->conf->path, NULL);
 	else if (is_last)
 		mg_finding_fix(finding,
 			N_("apt install unbound && echo 'nameserver 127.0.0.1' > /etc/resolv.conf; or write the addresses of your provider's resolvers into /etc/resolv.conf"),
 			NULL);
 	else
 		mg_finding_fix(finding, N_("take its line out of /etc/resolv.conf: sed -i '/%1/d' /etc/resolv.conf"),
-			mg_dns_shown(finding,
-				mg_str_first(mg_str_z(probe->address), mg_str_rfind(mg_str_z(probe->address), ':'))),
-			NULL);
+			bare_address(finding, probe), NULL);
 }
 
 static void judge(const struct mg_check_env *env, struct mg_finding *finding, const struct probe *probes, size_t count)
 {
-	const struct probe *dead = NULL, *slowest = NULL;
-	size_t alive = 0;
+	const struct probe *dead = probes, *slowest = NULL;
+	size_t alive = 0, dead_count = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct probe *probe = &probes[i];
@@ -140,7 +147,7 @@ static void judge(const struct mg_check_env *env, struct mg_finding *finding, co
 		mg_finding_evidence(finding, "%s: %s: %s; own name: %s; %.0f ms", probe->address, fixed_name,
 			word_of(probe->answers[0]), word_of(probe->answers[1]), probe->ms);
 		if (!is_alive(probe)) {
-			dead = dead == NULL ? probe : dead;
+			dead = dead_count++ == 0 ? probe : dead;
 			continue;
 		}
 		alive++;
@@ -155,7 +162,7 @@ static void judge(const struct mg_check_env *env, struct mg_finding *finding, co
 		return;
 	}
 	mg_finding_value(finding, round(slowest->ms), "ms");
-	if (dead != NULL) {
+	if (dead_count > 0) {
 		mg_finding_is(finding, MG_STATE_WARN, N_("the nameserver %1 does not answer"), dead->address, NULL);
 		mg_finding_cause(finding, cause_of(dead), NULL);
 		say_fix(env, finding, dead, false);
