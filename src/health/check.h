@@ -98,13 +98,6 @@ const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding
 /* The families, one file each, in the order they are shown. */
 /* clang-format off */
 #define MG_CHECK_FAMILIES(X) \
-	X(resolver) \
-	X(dns_host) \
-	X(dns_mail) \
-	X(dns_auth) \
-	X(dns_policy) \
-	X(dnsbl) \
-	X(bulk) \
 	X(wiring) \
 	X(relay) \
 	X(self) \
@@ -112,7 +105,14 @@ const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding
 	X(log) \
 	X(relaying) \
 	X(state) \
-	X(account)
+	X(account) \
+	X(resolver) \
+	X(dns_host) \
+	X(dns_mail) \
+	X(dns_auth) \
+	X(dns_policy) \
+	X(dnsbl) \
+	X(bulk)
 /* clang-format on */
 #define MG_CHECK_FAMILY(name)                                                                                          \
 	extern const struct mg_check mg_checks_##name[];                                                               \

@@ -12,20 +12,13 @@ import threading
 import time
 
 from dns_server import DnsServer, Zone
-from lab import BUILD, Lab, free_port, wait_until
+from lab import BUILD, OWN, OWN_ADDRESS as ADDRESS, SOUND_ZONE as SOUND, Lab, free_port, wait_until
 from run import quick
 from wire import SERVER, SERVER6, Wire
 
-ADDRESS, PTR = "192.0.2.25", "25.2.0.192.in-addr.arpa"
+PTR = "25.2.0.192.in-addr.arpa"
 HOST, DOMAIN = "mail.local.example", "local.example"
 DMARC = "v=DMARC1; p=none; rua=mailto:postmaster@local.example"
-SOUND = {
-    HOST: [{"A": ADDRESS}],
-    DOMAIN: [{"MX": [10, HOST]}, {"TXT": "v=spf1 mx -all"}],
-    PTR: [{"PTR": HOST}],
-    "_dmarc." + DOMAIN: [{"TXT": DMARC}],
-}
-OWN = f'health = {{ public_addresses = ( "{ADDRESS}" ); }};'
 IDS = ["dns.resolver", "dns.a", "dns.aaaa", "dns.mx", "dns.ptr", "dns.ptr.match", "dns.spf", "dns.dkim", "dns.dmarc", "dns.mtasts",
        "dns.tlsrpt", "dns.dane", "dnsbl.self", "bulk.sender"]
 
@@ -150,6 +143,17 @@ def test_faults_in_the_zone_are_found_and_mended_as_printed():
             if is_mended:
                 lab.type_in(found)
                 lab.expect(name, "ok")
+
+
+def test_one_fault_is_one_finding():
+    with World() as lab:
+        for changes, root in [({HOST: None}, "dns.a"), ({PTR: None}, "dns.ptr"), ({"_dmarc." + DOMAIN: None}, "dns.dmarc"),
+                              ({DOMAIN: [{"MX": [10, "gone.local.example"]}, {"TXT": "v=spf1 mx -all"}]}, "dns.mx")]:
+            lab.change(changes)
+            bad = [check for check in lab.mailguard.json("check")["checks"] if check["state"] in ("warn", "crit")]
+            mine = [check for check in bad if check["id"].startswith(("dns", "bulk"))]
+            assert [check["id"] for check in mine if not check.get("root")] == [root], (root, mine)
+            assert all(check.get("root") in (None, root) for check in mine), mine
 
 
 def test_without_an_answer_nothing_is_concluded():
