@@ -108,9 +108,11 @@ const char *mg_check_parameter(const struct mg_check_env *env, struct mg_finding
 	X(account) \
 	X(resolver) \
 	X(dns_host) \
-	X(dns_mail) \
+	X(dns_mx) \
+	X(dns_spf) \
 	X(dns_auth) \
 	X(dns_policy) \
+	X(dns_dane) \
 	X(dnsbl) \
 	X(bulk)
 /* clang-format on */

@@ -233,3 +233,17 @@ const char *mg_own_list(struct mg_finding *finding, const struct mg_own *own)
 			finding, "%s%s%s", list, i > 0 ? ", " : "", mg_dns_shown_ip(finding, &own->addresses[i]));
 	return list;
 }
+
+bool mg_own_prefetch(
+	const struct mg_check_env *env, struct mg_finding *finding, const struct mg_own *own, enum mg_dns_type type)
+{
+	if (own->domain_count == 0) {
+		mg_finding_not_applicable(finding, N_("not applicable: this server has no domain of its own"));
+		return false;
+	}
+	for (size_t i = 0; i < own->domain_count; i++)
+		mg_lookup_get(env->dns, mg_str_z(own->domains[i]), type);
+	if (own->domains_left_out > 0)
+		mg_finding_evidence(finding, "%zu more domains were not looked at", own->domains_left_out);
+	return true;
+}

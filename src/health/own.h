@@ -34,6 +34,10 @@ void mg_own_addresses(const struct mg_check_env *env, struct mg_finding *finding
 /* Both. */
 bool mg_own(const struct mg_check_env *env, struct mg_finding *finding, struct mg_own *own_out);
 
+/* Asks the first question about every own domain at once. False: there is no domain, and that is said. */
+bool mg_own_prefetch(
+	const struct mg_check_env *env, struct mg_finding *finding, const struct mg_own *own, enum mg_dns_type type);
+
 bool mg_own_has(const struct mg_own *own, const struct mg_ip *ip);
 bool mg_own_has_family(const struct mg_own *own, enum mg_ip_family family);
 /* The addresses as one text, for evidence. */

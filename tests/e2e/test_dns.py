@@ -280,6 +280,18 @@ def test_nameservers_are_asked_one_by_one():
             lab.dns.mood = mood
             lab.expect("dns.resolver", "crit", word)
         lab.dns.mood = ""
+        script = 'printf "%s" "$1" > "$2" && mount --bind "$2" /etc/resolv.conf && shift 2 && exec "$@"'
+        lab.conf.write_text(re.sub(r"servers = \(.*?\);", "", lab.conf.read_text()))
+
+        def with_resolv_conf(text):
+            done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", text, lab.etc / "resolv.conf", BUILD / "mailguardctl", "-c",
+                                   lab.conf, "check", "dns.resolver", "--json"], capture_output=True, text=True, timeout=30)
+            return json.loads(done.stdout)["checks"][0]
+
+        found = with_resolv_conf("search example\n")
+        assert found["state"] == "crit" and "unbound" in found["fix"], found
+        found = with_resolv_conf("nameserver 127.0.0.9\n")  # port 53: nobody is there
+        assert found["state"] == "crit" and "127.0.0.9" in found["evidence"][0] and "/etc/resolv.conf" in found["fix"], found
         use(dead)
         general = {check["id"]: check for check in lab.mailguard.json("check")["checks"]}
         assert general["dns.resolver"]["state"] == "crit", general["dns.resolver"]
