@@ -251,7 +251,17 @@ static void run_one(
 		hastened);
 }
 
-/* Runs what is wanted, with one environment for all of them. */
+static bool is_stopping(struct mg_health *health)
+{
+	bool is;
+
+	pthread_mutex_lock(&health->lock);
+	is = health->is_stopping;
+	pthread_mutex_unlock(&health->lock);
+	return is;
+}
+
+/* Runs what is wanted, with one environment for all of them; ends early when the whole is to stop. */
 static void run_some(struct mg_health *health, const struct wanted *wanted)
 {
 	const struct mg_conf *conf = pin_conf(health);
@@ -263,7 +273,7 @@ static void run_some(struct mg_health *health, const struct wanted *wanted)
 	env.postfix_trouble = health->configuration.trouble;
 	if (mg_query_open(conf->journal.path, &env.query, NULL) != MG_OK)
 		env.query = NULL;
-	for (size_t i = 0; i < health->count; i++)
+	for (size_t i = 0; i < health->count && !is_stopping(health); i++)
 		if (is_wanted(&health->results[i], wanted))
 			run_one(health, &health->results[i], &env, wanted);
 	mg_query_close(&env.query);

@@ -105,6 +105,17 @@ dns = {{ servers = ( "{dns}" ); timeout_ms = 1000; tries = 1; }};
 """
 
 
+# What a sound server of the lab's names has in DNS, and the setting that says where it is.
+OWN_ADDRESS = "192.0.2.25"
+OWN = f'health = {{ public_addresses = ( "{OWN_ADDRESS}" ); }};'
+SOUND_ZONE = {
+    "mail.local.example": [{"A": OWN_ADDRESS}],
+    "local.example": [{"MX": [10, "mail.local.example"]}, {"TXT": "v=spf1 mx -all"}],
+    "25.2.0.192.in-addr.arpa": [{"PTR": "mail.local.example"}],
+    "_dmarc.local.example": [{"TXT": "v=DMARC1; p=none; rua=mailto:postmaster@local.example"}],
+}
+
+
 def without_overridden(text):
     """main.cf with the last word on each parameter alone: Postfix warns of every other, at every start of every program."""
     entries = {}
