@@ -132,7 +132,7 @@ struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_fi
 	X(state) \
 	X(account) \
 	X(queue) \
-	X(delivery)
+	X(delivery) \
 	X(resolver) \
 	X(dns_host) \
 	X(dns_mx) \

@@ -251,16 +251,6 @@ static void run_one(
 		hastened);
 }
 
-static bool is_stopping(struct mg_health *health)
-{
-	bool is;
-
-	pthread_mutex_lock(&health->lock);
-	is = health->is_stopping;
-	pthread_mutex_unlock(&health->lock);
-	return is;
-}
-
 /* Runs what is wanted, with one environment for all of them; ends early when the whole is to stop. */
 static void run_some(struct mg_health *health, const struct wanted *wanted)
 {
