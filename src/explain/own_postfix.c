@@ -286,14 +286,6 @@ const struct mg_code_row
 				"correct the domain; look: dig +short MX DOMAIN; if many domains fail so: mailguardctl check dns.resolver"),
 			.check = "dns.resolver",
 			.permanence = MG_PERMANENCE_PERMANENT },
-		{ .text = "tls is required, but was not offered|but our tls engine|cannot start tls|tls handshake failed|tls handshake|starttls: handshake|tls not available|tls engine|no shared cipher|protocol version|ssl_connect error",
-			.actor = MG_ACTOR_RECIPIENT,
-			.meaning = N_("TLS with the next server did not work"),
-			.cause = N_(
-				"this server demands TLS there (smtp_tls_security_level, a policy, MTA-STS or DANE), and their server offers none or a kind that does not fit"),
-			.fix = N_(
-				"try by hand: openssl s_client -starttls smtp -connect HOST:25; to let this domain go: an entry \"DOMAIN may\" in smtp_tls_policy_maps; tell their postmaster"),
-			.permanence = MG_PERMANENCE_TEMPORARY },
 		{ .text = "server certificate not verified|server certificate not trusted|certificate not verified|certificate verification failed|untrusted issuer|certificate has expired|self-signed certificate|self signed certificate|unable to get local issuer|certificate verify failed",
 			.actor = MG_ACTOR_RECIPIENT,
 			.meaning = N_("the next server's TLS certificate can't be trusted"),
@@ -350,13 +342,7 @@ const struct mg_code_row
 				"start it: systemctl start dovecot; ls -l /var/spool/postfix/private/dovecot-lmtp; doveconf -n service/lmtp"),
 			.check = "dovecot.sockets",
 			.permanence = MG_PERMANENCE_TEMPORARY },
-		{ .text = "recipient address rejected: user unknown|user unknown|no such user|unknown user|user*not found|mailbox not found|does not exist|doesn't exist|no such recipient|invalid recipient|recipient not found|unknown recipient|recipient unknown|no mailbox|mailbox unavailable|no such mailbox|unknown address|address rejected|address unknown|not our customer|recipient rejected|mailbox does not|invalid mailbox|no such address|user unavailable|unknown or illegal alias|recipientnotfound|user doesn't|account*not exist|not a valid user|unknown local|is not a known user|user invalid",
-			.code = "5",
-			.actor = MG_ACTOR_SENDER,
-			.meaning = N_("there is no such mailbox"),
-			.cause = N_("the mailbox does not exist: the address is misspelt or the user is gone"),
-			.fix = N_(
-				"correct the address; take it off mailing lists, since many unknown users cost reputation") },
+		{ .text = "recipient address rejected: user unknown|user unknown|no such user|unknown user|user*not found|mailbox not found|does not exist|doesn't exist|no such recipient|invalid recipient|recipient not found|unknown recipient|recipient unknown|no mailbox|mailbox unavailable|no such mailbox|unknown address|address rejected|address unknown|not our customer|recipient rejected|mailbox does not|invalid mailbox|no such address|user unavailable|unknown or illegal alias|recipientnotfound|user doesn't|account*not exist|not a valid user|unknown local|is not a known user|user invalid", .code = "5", .actor = MG_ACTOR_SENDER, .meaning = N_("there is no such mailbox"), .cause = N_("the mailbox does not exist: the address is misspelt or the user is gone"), .fix = N_("correct the address; take it off mailing lists, since many unknown users cost reputation") },
 		{ .text = "user unknown|unknown user|no such user|user doesn't exist|unknown recipient",
 			.enhanced = "5.1.1",
 			.actor = MG_ACTOR_SENDER,
@@ -398,14 +384,7 @@ const struct mg_code_row
 			.meaning = N_("an alias expands without end or can't be read"),
 			.cause = N_("aliases point to each other, or their table is out of date"),
 			.fix = N_("look: postmap -q ADDRESS $(postconf -h virtual_alias_maps); newaliases") },
-		{ .text = "message has been returned|status=expired|status=force-expired|returned to sender|retry timeout exceeded|delivery time expired|message expired|retry time not reached|could not be delivered for|delayed*give up",
-			.actor = MG_ACTOR_SENDER,
-			.meaning = N_("the time for delivering the message ran out"),
-			.cause = N_(
-				"all attempts failed until maximal_queue_lifetime (5 days) was over, so the message expired and went back to the sender"),
-			.fix = N_(
-				"see why the earlier attempts failed: mailguardctl trace QUEUEID; mend that, then send it again"),
-			.check = "queue.reasons" },
+		{ .text = "message has been returned|status=expired|status=force-expired|returned to sender|retry timeout exceeded|delivery time expired|message expired|retry time not reached|could not be delivered for|delayed*give up", .actor = MG_ACTOR_SENDER, .meaning = N_("the time for delivering the message ran out"), .cause = N_("all attempts failed until maximal_queue_lifetime (5 days) was over, so the message expired and went back to the sender"), .fix = N_("see why the earlier attempts failed: mailguardctl trace QUEUEID; mend that, then send it again"), .check = "queue.reasons" },
 		{ .text = "smtputf8|non-ascii|internationalized|utf-8",
 			.actor = MG_ACTOR_SENDER,
 			.meaning =

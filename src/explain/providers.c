@@ -318,6 +318,14 @@ const struct mg_code_row
 			.fix = N_(
 				"see what in it looks like spam; mailguardctl check dnsbl.self dns.spf dns.dkim dns.dmarc; ask the recipient to let you pass"),
 			.check = "dnsbl.self" },
+		{ .text = "tls is required, but was not offered|but our tls engine|cannot start tls|tls handshake failed|tls handshake|starttls: handshake|tls not available|tls engine|no shared cipher|protocol version|ssl_connect error",
+			.actor = MG_ACTOR_RECIPIENT,
+			.meaning = N_("TLS with the next server did not work"),
+			.cause = N_(
+				"this server demands TLS there (smtp_tls_security_level, a policy, MTA-STS or DANE), and their server offers none or a kind that does not fit"),
+			.fix = N_(
+				"try by hand: openssl s_client -starttls smtp -connect HOST:25; to let this domain go: an entry \"DOMAIN may\" in smtp_tls_policy_maps; tell their postmaster"),
+			.permanence = MG_PERMANENCE_TEMPORARY },
 		{ .text = "tls required|tls is required|must issue a starttls|issue a starttls|encryption required|starttls is required|requires tls|encryption needed|requires encryption|use tls",
 			.actor = MG_ACTOR_WE,
 			.meaning = N_("TLS is required before anything else"),

@@ -29,7 +29,7 @@ enum mg_speaker {
 struct mg_code_row {
 	enum mg_speaker speaker;
 	const char *code;     /* "550", or its beginning: "5" */
-	const char *enhanced; /* "5.1.1"; X stands for any class, a final * for anything */
+	const char *enhanced; /* "5.1.1"; X stands for any class or digit, a final * for anything */
 	const char *text;     /* "one*two|three": one and later two, or three; lower case */
 	enum mg_actor actor;
 	const char *cause, *fix; /* N_(); %1 is our address as they name it */

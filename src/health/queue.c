@@ -406,6 +406,7 @@ static void check_reasons(const struct mg_check_env *env, struct mg_finding *fin
 
 	if (list_reasons(env, finding, &reasons)) {
 		mg_reasons_sort(&reasons);
+		mg_reasons_remember(&reasons);
 		judge_reasons(env, finding, &reasons);
 	}
 	mg_reasons_fini(&reasons);
