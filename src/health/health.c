@@ -9,7 +9,7 @@
 #include "health/configuration.h"
 #include "health/fold.h"
 
-enum { LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5, TROUBLE_SHARE = 12, CACHE_ENTRIES = 2000 };
+enum { LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5, TROUBLE_SHARE = 12, QUICK_US = 20000, CACHE_ENTRIES = 2000 };
 
 struct result {
 	const struct mg_check *check;
@@ -159,29 +159,38 @@ static uint64_t hastened_count(struct mg_health *health)
 	return count;
 }
 
-/* Whether what was found now is believed: a check that measures something restless must say so several times. `lock` is held. */
+static bool is_alarm(enum mg_check_state state)
+{
+	return state == MG_STATE_WARN || state == MG_STATE_CRIT;
+}
+
+/* Whether what was found now is believed: of a check that measures something restless, or what is just being started, a change (and a first
+ * alarm) must be seen several times. `lock` is held. */
 static bool is_believed(struct result *result, const struct mg_finding *finding, const struct wanted *wanted)
 {
-	if (wanted->asked != NULL || !result->has_run || finding->state == result->finding.state ||
-		++result->differing >= result->check->steady) {
+	bool is_news = result->has_run ? finding->state != result->finding.state : is_alarm(finding->state);
+
+	if (wanted->asked != NULL || !is_news || ++result->differing >= result->check->steady) {
 		result->differing = 0;
 		return true;
 	}
 	return false;
 }
 
-/* What was mended should soon be seen to be; what is looked at rarely is costly. */
-static unsigned soon(unsigned period_s)
+/* What was mended should soon be seen to be; what is looked at rarely is costly, unless it could not be looked at. */
+static unsigned soon(const struct mg_finding *finding, unsigned period_s, int64_t took_us)
 {
+	if (finding->state == MG_STATE_UNKNOWN && took_us < QUICK_US)
+		return TROUBLE_PERIOD_S;
 	return period_s / TROUBLE_SHARE > TROUBLE_PERIOD_S ? period_s / TROUBLE_SHARE : TROUBLE_PERIOD_S;
 }
 
 /* Takes the finding. `hastened`: how often the checks had been hastened when this one began. What it found may be old news by now. */
 static void store(struct mg_health *health, struct result *result, struct mg_finding *finding,
-	const struct wanted *wanted, unsigned period_s, uint64_t hastened)
+	const struct wanted *wanted, unsigned period_s, int64_t began_us, uint64_t hastened)
 {
 	if (finding->state != MG_STATE_OK && period_s > TROUBLE_PERIOD_S)
-		period_s = soon(period_s);
+		period_s = soon(finding, period_s, mg_mono_us() - began_us);
 	pthread_mutex_lock(&health->lock);
 	result->due_us = hastened == health->hastened_count || finding->state == MG_STATE_OK
 				 ? mg_mono_us() + period_s * MG_S_US
@@ -237,6 +246,7 @@ static void run_one(
 	const struct result *need = missing_need(health, result, wanted);
 	struct mg_finding finding;
 	uint64_t hastened = hastened_count(health);
+	int64_t began_us = mg_mono_us();
 
 	mg_finding_init(&finding);
 	if (need == NULL) {
@@ -248,7 +258,7 @@ static void run_one(
 		mg_log(MG_LOG_DEBUG, "check: id=%s, state=%s", result->check->id, mg_check_state_name(finding.state));
 	store(health, result, &finding, wanted,
 		result->check->period_s != 0 ? result->check->period_s : (unsigned)env->conf->health.interval_s,
-		hastened);
+		began_us, hastened);
 }
 
 /* Runs what is wanted, with one environment for all of them; ends early when the whole is to stop. */
