@@ -156,13 +156,18 @@ static const char *plain_meaning(enum mg_permanence permanence)
 	return texts[permanence];
 }
 
+static bool is_greeting(const struct mg_reply *reply)
+{
+	return mg_str_starts(mg_str_z(reply->code), MG_STR("22"));
+}
+
 static void say_meaning(const struct mg_code_row *row, const struct mg_reply *reply, struct mg_explanation *out)
 {
 	const char *meaning = row != NULL ? row->meaning : NULL;
 
-	if (meaning == NULL)
+	if (meaning == NULL && !is_greeting(reply))
 		meaning = name_of(mg_enhanced_names, mg_enhanced_names_count, reply->enhanced);
-	if (meaning == NULL)
+	if (meaning == NULL && (reply->enhanced[0] == '\0' || is_greeting(reply)))
 		meaning = name_of(mg_basic_names, mg_basic_names_count, reply->code);
 	if (meaning == NULL)
 		meaning = reply->code[0] == '\0' && reply->enhanced[0] == '\0' ? plain_meaning(out->permanence)
@@ -309,6 +314,22 @@ static struct mg_str host_of(const struct mg_reply *reply)
 	return host;
 }
 
+/* Codes that only one of them gives out: Microsoft's details have three digits, and both use some beyond the registry. */
+static enum mg_speaker speaker_of_code(const char *enhanced)
+{
+	static const struct {
+		const char *code;
+		enum mg_speaker speaker;
+	} codes[] = { { "X.7.31", MG_SPEAKER_GMAIL }, { "X.7.32", MG_SPEAKER_GMAIL }, { "X.7.40", MG_SPEAKER_GMAIL },
+		{ "5.7.57", MG_SPEAKER_MICROSOFT }, { "5.7.64", MG_SPEAKER_MICROSOFT },
+		{ "5.1.90", MG_SPEAKER_MICROSOFT }, { "X.X.XXX", MG_SPEAKER_MICROSOFT } };
+
+	for (size_t i = 0; i < MG_ROWS_COUNT(codes); i++)
+		if (fits_enhanced(codes[i].code, enhanced))
+			return codes[i].speaker;
+	return MG_SPEAKER_ANY;
+}
+
 static bool explain(struct subject *subject, struct mg_explanation *out)
 {
 	const struct mg_reply *reply = &subject->reply;
@@ -318,6 +339,8 @@ static bool explain(struct subject *subject, struct mg_explanation *out)
 	memcpy(out->code, reply->code, sizeof out->code);
 	memcpy(out->enhanced, reply->enhanced, sizeof out->enhanced);
 	subject->speaker = reply->is_inbound ? MG_SPEAKER_ANY : mg_speaker_of(host_of(reply), subject->words);
+	if (subject->speaker == MG_SPEAKER_ANY && !reply->is_inbound)
+		subject->speaker = speaker_of_code(reply->enhanced);
 	out->provider = mg_speaker_name(subject->speaker);
 	row = best(subject);
 	if (row != NULL && out->permanence == MG_PERMANENCE_NONE)

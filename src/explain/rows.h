@@ -51,8 +51,8 @@ struct mg_code_name {
 	X(microsoft)                                                                                                   \
 	X(yahoo)                                                                                                       \
 	X(providers)                                                                                                   \
-	X(own_postfix)                                                                                                 \
 	X(signatures)                                                                                                  \
+	X(own_postfix)                                                                                                 \
 	X(enhanced)                                                                                                    \
 	X(basic)
 #define MG_CODE_TABLE(name)                                                                                            \
