@@ -62,7 +62,7 @@ const struct mg_code_row
 				.cause = N_(
 					"the domain of the sender address has neither MX nor A record in DNS, or the resolver did not answer"),
 				.fix = N_(
-					"the sender has to use a domain that exists; if all senders fail so, test the resolver: mailguardctl check dns.resolver; dig MX DOMAIN"),
+					"the sender has to use a domain that exists; if all senders fail so, test the resolver: mailguardctl check dns.resolver; dig MX %4"),
 				.check = "dns.resolver" },
 			{ .text = "recipient address rejected: domain not found|recipient address rejected: malformed dns",
 				.actor = MG_ACTOR_SENDER,
@@ -70,7 +70,7 @@ const struct mg_code_row
 				.cause = N_(
 					"the domain of the recipient address has neither MX nor A record in DNS, or the resolver did not answer"),
 				.fix = N_(
-					"correct the address; if all domains fail so, test the resolver: mailguardctl check dns.resolver; dig MX DOMAIN"),
+					"correct the address; if all domains fail so, test the resolver: mailguardctl check dns.resolver; dig MX %4"),
 				.check = "dns.resolver" },
 			{ .text = "helo command rejected|invalid hostname|need fully-qualified hostname|bad helo|helo*not resolve|invalid helo|helo/ehlo|invalid name*helo|ehlo*invalid",
 				.actor = MG_ACTOR_WE,
@@ -99,7 +99,7 @@ const struct mg_code_row
 				.meaning = N_("their server does not take this sender address"),
 				.cause = N_("a rule of their server refuses the sender address"),
 				.fix = N_(
-					"see that the sender's domain exists and accepts mail: dig MX DOMAIN; mailguardctl check dns.mx dns.spf") },
+					"see that the sender's domain exists and accepts mail: dig MX %4; mailguardctl check dns.mx dns.spf") },
 			{ .text = "sender address rejected",
 				.actor = MG_ACTOR_SENDER,
 				.meaning = N_("the sender address is refused"),
@@ -177,15 +177,7 @@ const struct mg_code_row
 				.fix = N_(
 					"see which one: postconf smtpd_milters; journalctl -u postfix -g milter; systemctl status mailguard; mailguardctl check wiring.milter self.milter"),
 				.check = "self.milter" },
-			{ .text = "too many errors|too many unknown commands|too many bad commands",
-				.actor = MG_ACTOR_SENDER,
-				.meaning = N_("the client made too many errors and was cut off"),
-				.cause =
-					N_(
-						"the client sent too many wrong commands or unknown recipients in one session (smtpd_hard_error_limit): a guesser, or a broken program"),
-				.fix = N_(
-					"nothing, if it is a stranger: mailguardctl ban add ADDRESS --for 1d; else mend the client's list of recipients"),
-				.check = "limit.smtpd" },
+			{ .text = "too many errors|too many unknown commands|too many bad commands", .actor = MG_ACTOR_SENDER, .meaning = N_("the client made too many errors and was cut off"), .cause = N_("the client sent too many wrong commands or unknown recipients in one session (smtpd_hard_error_limit): a guesser, or a broken program"), .fix = N_("nothing, if it is a stranger: mailguardctl ban add ADDRESS --for 1d; else mend the client's list of recipients"), .check = "limit.smtpd" },
 			{ .text = "error: timeout exceeded|timeout exceeded",
 				.actor = MG_ACTOR_NOBODY,
 				.meaning = N_("a time limit passed without a word from the other side"),
@@ -260,7 +252,7 @@ const struct mg_code_row
 				.cause = N_(
 					"connection refused: the host is there but nothing listens on that port: their server is down, or the port or MX is wrong"),
 				.fix = N_(
-					"try by hand: nc -vz HOST 25; wait; if it is a server of ours, start it: ss -tlnp"),
+					"try by hand: nc -vz %2; wait; if it is a server of ours, start it: ss -tlnp"),
 				.permanence = MG_PERMANENCE_TEMPORARY },
 			{ .text = "connection timed out|timed out while receiving the initial|connect*timed out|operation timed out",
 				.actor = MG_ACTOR_RECIPIENT,
@@ -268,7 +260,7 @@ const struct mg_code_row
 				.cause = N_(
 					"the connection timed out: their server is down or a firewall drops the packets; if all destinations fail so, the hosting provider blocks port 25 for this server"),
 				.fix = N_(
-					"try by hand: nc -vz HOST 25; see whether everything fails: mailguardctl check firewall.outbound25; then ask the hosting provider to open port 25, or use a smarthost: postconf -e 'relayhost=[smarthost]:587'"),
+					"try by hand: nc -vz %2; see whether everything fails: mailguardctl check firewall.outbound25; then ask the hosting provider to open port 25, or use a smarthost: postconf -e 'relayhost=[smarthost]:587'"),
 				.check = "firewall.outbound25",
 				.permanence = MG_PERMANENCE_TEMPORARY },
 			{ .text = "no route to host|network is unreachable|network unreachable|host is unreachable|host unreachable|address family not supported",
@@ -286,25 +278,17 @@ const struct mg_code_row
 				.cause = N_(
 					"the domain could not be looked up now: the resolver of this server or the domain's own name servers don't answer"),
 				.fix = N_(
-					"test the resolver: mailguardctl check dns.resolver; dig MX DOMAIN; cat /etc/resolv.conf"),
+					"test the resolver: mailguardctl check dns.resolver; dig MX %4; cat /etc/resolv.conf"),
 				.check = "dns.resolver",
 				.permanence = MG_PERMANENCE_TEMPORARY },
-			{ .text = "host or domain name not found|host not found|name service error|domain not found|no such domain|domain does not exist|nxdomain|unrouteable|unroutable address|all relevant mx records|domain*not exist|unable to look up host|unresolvable|no mx",
-				.actor = MG_ACTOR_SENDER,
-				.meaning = N_("the domain was not found in DNS"),
-				.cause = N_(
-					"the domain behind the @ does not exist in DNS or has no mail server: it is misspelt or expired"),
-				.fix = N_(
-					"correct the domain; look: dig +short MX DOMAIN; if many domains fail so: mailguardctl check dns.resolver"),
-				.check = "dns.resolver",
-				.permanence = MG_PERMANENCE_PERMANENT },
+			{ .text = "host or domain name not found|host not found|name service error|domain not found|no such domain|domain does not exist|nxdomain|unrouteable|unroutable address|all relevant mx records|domain*not exist|unable to look up host|unresolvable|no mx", .actor = MG_ACTOR_SENDER, .meaning = N_("the domain was not found in DNS"), .cause = N_("the domain behind the @ does not exist in DNS or has no mail server: it is misspelt or expired"), .fix = N_("correct the domain; look: dig +short MX %4; if many domains fail so: mailguardctl check dns.resolver"), .check = "dns.resolver", .permanence = MG_PERMANENCE_PERMANENT },
 			{ .text = "server certificate not verified|server certificate not trusted|certificate not verified|certificate verification failed|untrusted issuer|certificate has expired|self-signed certificate|self signed certificate|unable to get local issuer|certificate verify failed",
 				.actor = MG_ACTOR_RECIPIENT,
 				.meaning = N_("the next server's TLS certificate can't be trusted"),
 				.cause = N_(
 					"this server demands a verified certificate there, and theirs has expired, has another name or an unknown issuer"),
 				.fix = N_(
-					"look at it: openssl s_client -starttls smtp -connect HOST:25 -verify_return_error; tell their postmaster; to let this domain go: an entry \"DOMAIN may\" in smtp_tls_policy_maps"),
+					"look at it: openssl s_client -starttls smtp -connect %3 -verify_return_error; tell their postmaster; to let this domain go: an entry \"DOMAIN may\" in smtp_tls_policy_maps"),
 				.permanence = MG_PERMANENCE_TEMPORARY },
 			{ .text = "refused to talk to me",
 				.actor = MG_ACTOR_WE,
@@ -314,8 +298,7 @@ const struct mg_code_row
 				.fix = N_("read the words; see: mailguardctl check dnsbl.self dns.ptr"),
 				.check = "dnsbl.self",
 				.permanence = MG_PERMANENCE_TEMPORARY },
-			{ .text =
-					"lost connection with|connection closed unexpectedly|server dropped connection|connection reset by peer|broken pipe|lost connection|connection lost|connection dropped|remote host closed|unexpectedly closed",
+			{ .text = "lost connection with|connection closed unexpectedly|server dropped connection|connection reset by peer|broken pipe|lost connection|connection lost|connection dropped|remote host closed|unexpectedly closed",
 				.actor = MG_ACTOR_RECIPIENT,
 				.meaning = N_("the connection was lost"),
 				.cause = N_(

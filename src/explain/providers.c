@@ -178,7 +178,7 @@ const struct mg_code_row
 			.cause = N_(
 				"the server that the mail was sent to does not take mail for this domain: a wrong MX, a wrong transport, or a domain forgotten there (relaying denied)"),
 			.fix = N_(
-				"look where the domain's mail goes: dig +short MX DOMAIN; postconf transport_maps relayhost; tell their postmaster") },
+				"look where the domain's mail goes: dig +short MX %4; postconf transport_maps relayhost; tell their postmaster") },
 		{ .text = "relay access denied|relay not permitted|relaying denied|unable to relay|relaying not allowed|not permitted to relay|we do not relay|relaying is not|relay denied|no relay|relay*not allowed|prohibited*relay",
 			.actor = MG_ACTOR_SENDER,
 			.meaning = N_("relaying denied: not a domain of that server, and nobody logged in"),
@@ -233,7 +233,7 @@ const struct mg_code_row
 			.cause = N_(
 				"the domain's MX or transport points to this server, but Postfix does not know the domain as its own: the mail loops"),
 			.fix = N_(
-				"list the domain: postconf mydestination virtual_mailbox_domains relay_domains; or correct its MX: dig +short MX DOMAIN"),
+				"list the domain: postconf mydestination virtual_mailbox_domains relay_domains; or correct its MX: dig +short MX %4"),
 			.check = "dns.mx",
 			.permanence = MG_PERMANENCE_PERMANENT },
 		{ .text = "too many hops|mail forwarding loop|hop count exceeded|routing loop|mail loop|loop detected",
@@ -332,7 +332,7 @@ const struct mg_code_row
 			.cause = N_(
 				"this server demands TLS there (smtp_tls_security_level, a policy, MTA-STS or DANE), and their server offers none or a kind that does not fit"),
 			.fix = N_(
-				"try by hand: openssl s_client -starttls smtp -connect HOST:25; to let this domain go: an entry \"DOMAIN may\" in smtp_tls_policy_maps; tell their postmaster"),
+				"try by hand: openssl s_client -starttls smtp -connect %3; to let this domain go: an entry \"DOMAIN may\" in smtp_tls_policy_maps; tell their postmaster"),
 			.permanence = MG_PERMANENCE_TEMPORARY },
 		{ .text = "tls required|tls is required|must issue a starttls|issue a starttls|encryption required|starttls is required|requires tls|encryption needed|requires encryption|use tls",
 			.actor = MG_ACTOR_WE,
