@@ -44,7 +44,7 @@ bool mg_is_basic(struct mg_str text, size_t at)
 		return false; /* a time, a port */
 	if (is_digit(next) || is_letter(next) || is_any(next, "_/@]%$=+[\\"))
 		return false;
-	if ((next == '.' || next == ',' || next == ':') && is_digit(beyond))
+	if ((next == '.' || next == ',' || next == ':') && is_digit(beyond) && mg_enhanced_length(text, at + 4) == 0)
 		return false; /* an address, a version, a time */
 	if (next == '-' && is_digit(beyond) && mg_enhanced_length(text, at + 4) == 0)
 		return false;

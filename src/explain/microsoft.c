@@ -151,7 +151,7 @@ const struct mg_code_row mg_rows_microsoft[] = {
 		.cause = N_(
 			"the recipient does not exist in the tenant (directory-based edge blocking), or the domain is not set up there: access denied"),
 		.fix = N_(
-			"check the address; look where the domain's mail goes: dig +short MX DOMAIN; tell their administrator") },
+			"check the address; look where the domain's mail goes: dig +short MX %4; tell their administrator") },
 	{ M, .enhanced = "5.4.14", .actor = MG_ACTOR_RECIPIENT,
 		.meaning = N_("Microsoft: the message goes round in a loop"),
 		.cause = N_("the recipient's connector or forwarding sends the message back"),

@@ -167,7 +167,7 @@ static void show_causes(struct tally *tally, struct mg_finding *finding)
 	for (size_t i = 0; i < tally->cause_count; i++) {
 		struct cause *cause = &tally->causes[i];
 
-		cause->explanation.cause.arg[0] = cause->explanation.fix.arg[0] = cause->explanation.address;
+		mg_explanation_moved(&cause->explanation);
 		if (i < MG_EVIDENCE_MAX - 1)
 			mg_finding_evidence(finding, "%llu times %s %s at %s: %s", (unsigned long long)cause->count,
 				cause->explanation.code, cause->explanation.enhanced, cause->relay, cause->reply);

@@ -129,11 +129,8 @@ void mg_reasons_sort(struct mg_reasons *reasons)
 	if (reasons->group_count == 0)
 		return;
 	qsort(reasons->groups, reasons->group_count, sizeof *reasons->groups, by_messages);
-	for (size_t i = 0; i < reasons->group_count; i++) {
-		struct mg_explanation *moved = &reasons->groups[i].explanation;
-
-		moved->cause.arg[0] = moved->fix.arg[0] = moved->address;
-	}
+	for (size_t i = 0; i < reasons->group_count; i++)
+		mg_explanation_moved(&reasons->groups[i].explanation);
 }
 
 const struct mg_reason_domain *mg_reasons_worst(const struct mg_reasons *reasons)
