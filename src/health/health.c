@@ -9,7 +9,14 @@
 #include "health/configuration.h"
 #include "health/fold.h"
 
-enum { LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5, TROUBLE_SHARE = 12, QUICK_US = 20000, CACHE_ENTRIES = 2000 };
+enum {
+	LOOK_EVERY_MS = 1000,
+	TROUBLE_PERIOD_S = 5,
+	TROUBLE_SHARE = 12,
+	QUICK_US = 20000,
+	SETTLING_S = 20,
+	CACHE_ENTRIES = 2000
+};
 
 struct result {
 	const struct mg_check *check;
@@ -34,6 +41,7 @@ struct mg_health {
 	pthread_mutex_t lock; /* results, conf, is_stopping */
 	pthread_cond_t wake;
 	const struct mg_conf *conf;
+	int64_t started_us; /* monotonic */
 	bool is_stopping;
 	uint64_t hastened_count;
 	struct result *results;
@@ -219,6 +227,22 @@ static const struct result *missing_need(
 	return wanted->asked == NULL || wanted->asked->is_general ? need : NULL;
 }
 
+/* On the schedule, while everything is being started: what it needs is not there yet, and nothing is said of either. */
+static bool is_too_early(const struct mg_health *health, const struct result *result, const struct wanted *wanted)
+{
+	const struct result *need = result_of(health, result->check->needs);
+
+	return wanted->asked == NULL && need != NULL && mg_mono_us() - health->started_us < SETTLING_S * MG_S_US &&
+	       (!need->has_run || need->finding.state != MG_STATE_OK);
+}
+
+static void postpone(struct mg_health *health, struct result *result)
+{
+	pthread_mutex_lock(&health->lock);
+	result->due_us = mg_mono_us() + MG_S_US;
+	pthread_mutex_unlock(&health->lock);
+}
+
 static void look(
 	struct mg_health *health, const struct result *result, struct mg_check_env *env, struct mg_finding *finding)
 {
@@ -273,9 +297,14 @@ static void run_some(struct mg_health *health, const struct wanted *wanted)
 	env.postfix_trouble = health->configuration.trouble;
 	if (mg_query_open(conf->journal.path, &env.query, NULL) != MG_OK)
 		env.query = NULL;
-	for (size_t i = 0; i < health->count && !is_stopping(health); i++)
-		if (is_wanted(&health->results[i], wanted))
+	for (size_t i = 0; i < health->count && !is_stopping(health); i++) {
+		if (!is_wanted(&health->results[i], wanted))
+			continue;
+		if (is_too_early(health, &health->results[i], wanted))
+			postpone(health, &health->results[i]);
+		else
 			run_one(health, &health->results[i], &env, wanted);
+	}
 	mg_query_close(&env.query);
 	pthread_mutex_unlock(&health->running);
 	mg_conf_unref(&conf);
@@ -347,6 +376,7 @@ enum mg_rc mg_health_start(
 		return mg_err_set(err, MG_ENOMEM, "no memory for the health checks");
 	}
 	health->o = *options;
+	health->started_us = mg_mono_us();
 	health->conf = mg_conf_ref(options->conf);
 	health->count = count;
 	for (size_t i = 0; i < count; i++) {
