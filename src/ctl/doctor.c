@@ -63,8 +63,7 @@ static int look_for_way_in(struct mg_walk *walk, const char *what)
 
 static int follow_message(struct mg_walk *walk, const char *what)
 {
-	static const struct mg_walk_step postfix = { "services", N_("Does Postfix run?"),
-		{ "service.postfix", "self.milter" } };
+	static const struct mg_walk_step postfix = { "services", N_("Does Postfix run?"), { "service.postfix" } };
 	bool is_found = false;
 	int status = mg_walk_take(walk, &postfix);
 

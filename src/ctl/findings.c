@@ -7,7 +7,7 @@
 #include "base/i18n.h"
 #include "base/say.h"
 
-enum { INDENT = 10 };
+enum { INDENT = 10, ID_WIDTH = 22, LIST_BYTES = 4096 };
 
 /* In the order they are shown. */
 static const struct {
@@ -46,38 +46,97 @@ static void print_since(const struct mg_ctl *ctl, const json_t *check)
 	mg_ctl_print(ctl, MG_INK_FAINT, 0, text);
 }
 
+static bool has_text(const json_t *check, const char *key, const char *text)
+{
+	return strcmp(mg_ctl_text(check, key), text) == 0;
+}
+
+static void add_word(struct mg_buf *list, const char *word)
+{
+	mg_buf_addf(list, "%s%s", list->n > 0 ? ", " : "", word);
+}
+
 static void print_consequences(const struct mg_ctl *ctl, const json_t *checks, const char *root)
 {
+	struct mg_buf ids;
 	size_t i;
 	json_t *check;
 
-	json_array_foreach(
-		(json_t *)checks, i, check) if (mg_str_eq(mg_str_z(mg_ctl_text(check, "root")), mg_str_z(root)))
-		mg_ctl_paragraph(ctl, INDENT, _("    hence"), mg_ctl_text(check, "id"));
+	mg_buf_init(&ids, LIST_BYTES);
+	json_array_foreach((json_t *)checks, i, check) if (has_text(check, "root", root))
+		add_word(&ids, mg_ctl_text(check, "id"));
+	if (ids.n > 0)
+		mg_ctl_paragraph(ctl, INDENT, _("    hence"), mg_buf_z(&ids));
+	mg_buf_fini(&ids);
 }
 
-static void print_finding(const struct mg_ctl *ctl, const json_t *checks, const json_t *check, size_t state)
+static void print_fine(const struct mg_ctl *ctl, const json_t *check)
 {
-	bool is_fine = state >= STATES_TO_MEND;
+	struct mg_buf text;
 
+	mg_buf_init(&text, 4 * MG_SAY_TEXT);
+	mg_say_local_json(&text, json_object_get(json_object_get(check, "say"), "summary"));
+	mg_ctl_print(ctl, MG_INK_PLAIN, 0, mg_buf_z(&text));
+	mg_buf_fini(&text);
+	putchar('\n');
+}
+
+static bool is_alike(const json_t *check, const json_t *other)
+{
+	return json_object_get(other, "root") == NULL && has_text(other, "state", mg_ctl_text(check, "state")) &&
+	       has_text(other, "cause", mg_ctl_text(check, "cause"));
+}
+
+/* What could not be looked at for one and the same reason is one finding for people: the ids behind the first. False: an earlier one has
+ * shown this. */
+static bool gather_alike(const json_t *checks, const json_t *check, struct mg_buf *ids)
+{
+	size_t i;
+	json_t *other;
+	bool is_behind = false;
+
+	json_array_foreach((json_t *)checks, i, other)
+	{
+		if (!is_alike(check, other))
+			continue;
+		if (other == check)
+			is_behind = true;
+		else if (!is_behind)
+			return false;
+		add_word(ids, mg_ctl_text(other, "id"));
+	}
+	return true;
+}
+
+static bool print_finding(const struct mg_ctl *ctl, const json_t *checks, const json_t *check, size_t state)
+{
+	bool is_fine = state >= STATES_TO_MEND, is_single;
+	const char *id = mg_ctl_text(check, "id");
+	struct mg_buf ids;
+
+	mg_buf_init(&ids, LIST_BYTES);
+	if (has_text(check, "state", "unknown") && !gather_alike(checks, check, &ids)) {
+		mg_buf_fini(&ids);
+		return false;
+	}
+	is_single = ids.n == 0 || strcmp(mg_buf_z(&ids), id) == 0;
 	mg_ctl_print(ctl, states[state].ink, INDENT, _(states[state].word));
-	mg_ctl_print(ctl, MG_INK_STRONG, is_fine ? 20 : 0, mg_ctl_text(check, "id"));
+	mg_ctl_print(ctl, MG_INK_STRONG, is_fine ? ID_WIDTH : 0, is_single ? id : mg_buf_z(&ids));
+	mg_buf_fini(&ids);
 	if (is_fine) {
-		struct mg_buf text;
-
-		mg_buf_init(&text, 4 * MG_SAY_TEXT);
-		mg_say_local_json(&text, json_object_get(json_object_get(check, "say"), "summary"));
-		mg_ctl_print(ctl, MG_INK_PLAIN, 0, mg_buf_z(&text));
-		mg_buf_fini(&text);
-		putchar('\n');
-		return;
+		print_fine(ctl, check);
+		return true;
 	}
 	print_since(ctl, check);
 	putchar('\n');
-	print_sentence(ctl, check, "summary", "");
+	if (is_single)
+		print_sentence(ctl, check, "summary", "");
 	print_sentence(ctl, check, "cause", _("    why"));
 	print_sentence(ctl, check, "fix", _("    type"));
-	print_consequences(ctl, checks, mg_ctl_text(check, "id"));
+	if (mg_ctl_text(check, "manual")[0] != '\0')
+		mg_ctl_paragraph(ctl, INDENT, _("    see"), mg_ctl_text(check, "manual"));
+	print_consequences(ctl, checks, id);
+	return true;
 }
 
 size_t mg_ctl_print_findings(const struct mg_ctl *ctl, const json_t *checks, bool all)
@@ -88,11 +147,10 @@ size_t mg_ctl_print_findings(const struct mg_ctl *ctl, const json_t *checks, boo
 	for (size_t state = 0; state < (all ? STATES : STATES_TO_MEND); state++) {
 		json_array_foreach((json_t *)checks, i, check)
 		{
-			if (!mg_str_eq(mg_str_z(mg_ctl_text(check, "state")), mg_str_z(states[state].state)) ||
-				json_object_get(check, "root") != NULL)
+			if (!has_text(check, "state", states[state].state) || json_object_get(check, "root") != NULL)
 				continue;
-			print_finding(ctl, checks, check, state);
-			to_mend += state < STATES_TO_MEND;
+			if (print_finding(ctl, checks, check, state))
+				to_mend += state < STATES_TO_MEND;
 		}
 	}
 	return to_mend;

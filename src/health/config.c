@@ -334,7 +334,8 @@ static void check_smuggling(const struct mg_check_env *env, struct mg_finding *f
 }
 
 const struct mg_check mg_checks_config[] = {
-	{ "config.postfix.check", N_("postfix check is content"), 1800, 30000, .run = check_postfix },
+	{ "config.postfix.check", N_("postfix check is content"), 1800, 30000, .run = check_postfix,
+		.needs = "service.postfix" },
 	{ "config.postconf.warn", N_("postconf has no warnings"), 0, 2000, .run = check_warnings },
 	{ "config.reload", N_("Postfix has read its configuration"), 0, 5000, .run = check_reload,
 		.needs = "service.postfix" },

@@ -6,6 +6,7 @@
 #include "base/i18n.h"
 #include "health/check.h"
 #include "health/clock_offset.h"
+#include "health/process.h"
 
 enum { MEMINFO_MAX = 64 * 1024 };
 
@@ -100,6 +101,10 @@ static void check_time(const struct mg_check_env *env, struct mg_finding *findin
 	finding->manual = "timedatectl";
 	offset = mg_clock_offset_look(env->deadline_us);
 	mg_finding_evidence(finding, "%s", offset.source);
+	if (!offset.is_known && !mg_process_has_systemd()) { /* a container: whoever runs it keeps its clock */
+		mg_finding_not_applicable(finding, N_("not applicable: there is no time service on this machine"));
+		return;
+	}
 	if (!offset.is_known) {
 		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("how right the clock is can't be told"), NULL);
 		mg_finding_cause(finding, N_("no time service keeps it (chrony, systemd-timesyncd, ntpd)"), NULL);

@@ -71,6 +71,9 @@ class Zone:
         for name, entries in records.items():
             self.names[name.lower().rstrip(".")] = self.complete(entries)
 
+    def forget(self, name):
+        del self.names[name.lower().rstrip(".")]
+
     @staticmethod
     def complete(entries):
         """SPF records as TXT where the name has none."""

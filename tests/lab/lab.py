@@ -257,7 +257,7 @@ class Lab:
         (self.etc / "aliases").write_text("info@local.example ann@local.example, bob@local.example\n")
         (self.etc / "transport").write_text(f"down.example smtp:[127.0.0.1]:{self.down_port}\n")
         (self.sasl / "smtpd.conf").write_text(
-            f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {self.etc}/sasldb2\nmech_list: PLAIN LOGIN\n")
+            f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {self.data}/sasldb2\nmech_list: PLAIN LOGIN\n")
         owner = pwd.getpwnam("postfix")
         for path in (self.data, self.mailboxes):
             os.chown(path, owner.pw_uid, owner.pw_gid)
@@ -271,7 +271,7 @@ class Lab:
         self.conf.write_text("\n".join([f'{door} = {{ listen = ""; }};', *lines]))
 
     def add_login(self, user="ann", password="correct horse"):
-        database = self.etc / "sasldb2"
+        database = self.data / "sasldb2"
         subprocess.run(["saslpasswd2", "-p", "-c", "-f", database, "-u", "mail.local.example", user],
                        input=password.encode(), check=True, capture_output=True)
         shutil.chown(database, "postfix", "postfix")
