@@ -146,6 +146,7 @@ static void judge_without(
 	else
 		mg_finding_is(finding, MG_STATE_CRIT, N_("%1 has no MX: others don't know where its mail goes"), domain,
 			NULL);
+	mg_finding_alone(finding);
 	mg_finding_cause(finding, N_("the zone holds no MX record for the domain"), NULL);
 	say_mx_fix(finding, own, domain);
 }
@@ -162,6 +163,7 @@ static void judge_mx(
 	} else if (answer->count == 1 && answer->records[0].text.n == 0) {
 		mg_finding_evidence(finding, "%s MX %u .", domain, answer->records[0].preference);
 		mg_finding_is(finding, MG_STATE_CRIT, N_("%1 says that it takes no mail (a null MX)"), domain, NULL);
+		mg_finding_alone(finding);
 		mg_finding_cause(finding,
 			N_("its MX is \".\" (RFC 7505): nobody can write or answer to it, and Gmail refuses mail from it (5.7.27)"),
 			NULL);

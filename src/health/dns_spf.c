@@ -168,6 +168,7 @@ static void judge_stranger(const struct mg_check_env *env, const struct mg_own *
 	case MG_RESULT_PASS:
 		mg_finding_is(finding, MG_STATE_CRIT, N_("the SPF record of %1 lets the whole world send in its name"),
 			domain, NULL);
+		mg_finding_alone(finding);
 		mg_finding_cause(finding, N_("\"%1\" matches every address"),
 			mg_dns_shown(finding, mg_str_z(verdict.mechanism)), NULL);
 		mg_finding_fix(finding, N_("in the zone: %1. IN TXT %2"), domain,
@@ -178,6 +179,7 @@ static void judge_stranger(const struct mg_check_env *env, const struct mg_own *
 	case MG_RESULT_NEUTRAL:
 		mg_finding_is(
 			finding, MG_STATE_WARN, N_("the SPF record of %1 says nothing about strangers"), domain, NULL);
+		mg_finding_alone(finding);
 		mg_finding_cause(finding,
 			N_("it ends in \"?all\", or without an \"all\": forged mail is not told from yours"), NULL);
 		mg_finding_fix(finding, N_("in the zone: %1. IN TXT %2"), domain,
@@ -240,6 +242,7 @@ static bool has_sound_record(const struct mg_check_env *env, const struct mg_own
 	case MG_SPF_NO_RECORD:
 		mg_finding_evidence(finding, "%s TXT: no SPF record", domain);
 		mg_finding_is(finding, MG_STATE_CRIT, N_("%1 has no SPF record"), domain, NULL);
+		mg_finding_alone(finding);
 		mg_finding_cause(finding,
 			N_("nothing in the zone says which servers may send for it, so big receivers refuse or mark its mail"),
 			NULL);
@@ -253,6 +256,7 @@ static bool has_sound_record(const struct mg_check_env *env, const struct mg_own
 					mg_dns_shown(finding, answer->records[i].text));
 		mg_finding_is(
 			finding, MG_STATE_CRIT, N_("%1 has more than one SPF record, so none counts"), domain, NULL);
+		mg_finding_alone(finding);
 		mg_finding_cause(finding,
 			N_("a domain has exactly one (RFC 7208 section 4.5): join their terms into one"), NULL);
 		mg_finding_fix(finding, N_("take all of them out of the zone but one, such as: %1. IN TXT %2"), domain,
@@ -266,6 +270,7 @@ static bool has_sound_record(const struct mg_check_env *env, const struct mg_own
 		return true;
 	mg_finding_is(finding, MG_STATE_CRIT, N_("the SPF record of %1 can't be read: \"%2\""), domain,
 		mg_dns_shown(finding, wrong), NULL);
+	mg_finding_alone(finding);
 	mg_finding_cause(finding, N_("a typing error in one term makes the whole record count for nothing"), NULL);
 	mg_finding_fix(finding, N_("mend or leave out that term: %1. IN TXT %2"), domain,
 		mended_record(finding, *terms, NULL, wrong), NULL);

@@ -51,10 +51,17 @@ void mg_finding_is(struct mg_finding *finding, enum mg_check_state state, const 
 	if (finding->summary.template != NULL && badness[state] <= badness[finding->state])
 		return;
 	finding->state = state;
+	finding->is_alone = false;
 	finding->cause = finding->fix = (struct mg_say){ 0 };
 	va_start(args, template);
 	say(finding, &finding->summary, template, args);
 	va_end(args);
+}
+
+void mg_finding_alone(struct mg_finding *finding)
+{
+	if (finding->cause.template == NULL)
+		finding->is_alone = true;
 }
 
 void mg_finding_cause(struct mg_finding *finding, const char *template, ...)
@@ -149,9 +156,9 @@ json_t *mg_finding_json(const struct mg_finding *finding, const char *id, const 
 
 	for (size_t i = 0; i < finding->evidence_count; i++)
 		json_array_append_new(evidence, mg_json_text(mg_str_z(finding->evidence[i])));
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:o, s:s, s:{s:o, s:o, s:o}}", "id", id,
-		"title", title, "state", mg_check_state_name(finding->state), "summary", english(&finding->summary),
-		"cause", english(&finding->cause), "fix", english(&finding->fix), "value",
+	return json_pack("{s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:o, s:s, s:{s:o, s:o, s:o}}", "id", id,
+		"title", title, "alone", finding->is_alone, "state", mg_check_state_name(finding->state), "summary",
+		english(&finding->summary), "cause", english(&finding->cause), "fix", english(&finding->fix), "value",
 		finding->has_value ? json_real(finding->value) : json_null(), "unit", finding->unit, "since",
 		(json_int_t)(since_us / MG_S_US), "evidence", evidence, "manual",
 		finding->manual == NULL ? "" : finding->manual, "say", "summary", mg_say_json(&finding->summary),

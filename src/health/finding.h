@@ -16,6 +16,7 @@ struct mg_finding {
 	struct mg_arena arena; /* all text below that is no literal */
 	enum mg_check_state state;
 	bool is_inapplicable; /* left out of a general run */
+	bool is_alone;        /* no consequence of another finding */
 	struct mg_say summary, cause, fix;
 	const char *manual; /* the command that would show the same, or NULL */
 	bool has_value;
@@ -32,6 +33,8 @@ void mg_finding_fini(struct mg_finding *finding);
  * there changes nothing, so that a check may report everything it meets and the worst stays. */
 void mg_finding_is(struct mg_finding *finding, enum mg_check_state state, const char *template, ...)
 	__attribute__((sentinel));
+/* What mg_finding_is() just said is a fault of its own, whatever this check otherwise follows from: it is never folded. */
+void mg_finding_alone(struct mg_finding *finding);
 /* Cause and remedy of what mg_finding_is() just said. */
 void mg_finding_cause(struct mg_finding *finding, const char *template, ...) __attribute__((sentinel));
 /* The same with a sentence from elsewhere, copied. */

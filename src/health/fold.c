@@ -62,7 +62,7 @@ void mg_health_fold(json_t *checks)
 	{
 		const char *root = NULL;
 
-		if (!has_state(check, MG_STATE_OK))
+		if (!has_state(check, MG_STATE_OK) && !json_is_true(json_object_get(check, "alone")))
 			root = root_of(checks, text_of(check, "id").p);
 		if (root != NULL)
 			json_object_set_new(check, "root", json_string(root));

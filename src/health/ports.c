@@ -160,6 +160,7 @@ static void judge_owner(
 	if (strcmp(owner.name, "master") == 0 || strcmp(owner.name, "systemd") == 0)
 		return;
 	mg_finding_is(look->finding, MG_STATE_CRIT, N_("%1 holds %2, which is Postfix's"), owner.name, place, NULL);
+	mg_finding_alone(look->finding);
 	mg_finding_cause(look->finding,
 		N_("another program took the port before Postfix: often a second mail server that was installed with the system"),
 		NULL);

@@ -169,7 +169,7 @@ def test_thresholds_and_what_does_not_apply():
     with Lab(conf=conf) as lab:
         found(lab, "system.memory", "warn", "default_process_limit")
         assert lab.check("config.reload")["summary"].startswith("not applicable")
-        assert "config.reload" not in lab.checks()
+        assert "config.submission" not in lab.checks()
         found(lab, "service.postfix", "crit")
 
 
