@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 
 from healthy import SAFE, healthy
 from lab import Lab, free_port, replace, wait_until, without_overridden
@@ -208,3 +209,25 @@ def test_unknown_users_and_logins():
         found(lab, "config.submission", "warn", "smtpd_sender_login_maps", "anybody's name")
         add(lab, mend_login.split("\n")[0])
         mend(lab, "config.submission", "nothing asks it", state="warn")
+
+
+def test_monstrous_input():
+    """A main.cf of 10 MB, a log line of 1 MiB: every check ends in a defined state, and mail flows meanwhile."""
+    monsters = ["# " + ("x" * 78 + "\n# ") * 130000 + "\n", "mynetworks = " + "192.0.2.1, " * 900000 + "127.0.0.1\n",
+                "smtpd_client_restrictions = " + ", ".join(f"check_client_access hash:/nowhere/{n}" for n in range(200000)) + "\n"]
+    with healthy() as lab:
+        lab.start()
+        sound = (lab.etc / "main.cf").read_text()
+        for monster in monsters:
+            replace(lab.etc / "main.cf", sound + monster)
+            lab.age()
+            checks = lab.checks()
+            assert len(checks) > 50 and all(check["state"] in ("ok", "warn", "crit", "unknown") for check in checks.values())
+            assert lab.send("zoe@stranger.example", "ann@local.example")[0] in (250, 451)
+            assert lab.mailguard.json("status")["uptime_s"] >= 0
+        replace(lab.etc / "main.cf", sound)
+        lab.age()
+        with open(lab.mail_log, "a") as log:
+            log.write(time.strftime("%b %e %H:%M:%S ") + "mail postfix/smtp[1]: fatal: " + "y" * (1 << 20) + "\n")
+        assert lab.check("log.errors")["state"] in ("ok", "crit")
+        wait_until("all is read again", lambda: lab.check("service.postfix")["state"] == "ok")

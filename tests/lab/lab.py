@@ -13,6 +13,7 @@ import smtplib
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from dns_server import DnsServer
@@ -133,10 +134,19 @@ def replace(path, text):
     fresh.rename(path)
 
 
+GIVEN_PORTS, GIVEN_LOCK = set(), threading.Lock()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on and that was not given out before: the system may well name one twice."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with GIVEN_LOCK:
+            if port not in GIVEN_PORTS:
+                GIVEN_PORTS.add(port)
+                return port
 
 
 def wait_until(what, is_true, deadline_s=DEADLINE_S):
