@@ -51,6 +51,7 @@ static void put_in_force(struct worker *w, const struct mg_conf *next, gid_t adm
 		mg_log(MG_LOG_ERROR, "dns-servers-kept: %s", err.text);
 	mg_engine_set_conf(w->engine, next);
 	mg_worker_guards_set_conf(w->guards, next);
+	mg_follower_set_conf(w->follower, next);
 	mg_health_set_conf(w->health, next);
 	mg_milter_set_max_sessions((unsigned)next->milter.max_sessions);
 	if (w->control != NULL)

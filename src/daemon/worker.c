@@ -90,11 +90,13 @@ static void on_door_tick(evutil_socket_t fd, short what, void *arg)
 static enum mg_rc serve(struct worker *w, struct mg_err *err)
 {
 	static const struct timeval often = { .tv_usec = SHORT_TICK_MS * 1000 };
-	struct mg_health_options health = { w->conf, w, mg_worker_figures, mg_worker_postfix_read, mg_worker_is_stale };
+	struct mg_health_options health = { w->conf, w, mg_worker_figures };
+	struct mg_follower_options follower = { w->conf, w, mg_worker_postfix_read, mg_worker_is_stale };
 	enum mg_rc rc;
 
 	w->doors_due_us = mg_mono_us() + DOORS_WAIT_MS * MG_MS_US;
 	if ((rc = mg_jobs_start(w->base, &w->jobs, err)) != MG_OK ||
+		(rc = mg_follower_start(&follower, &w->follower, err)) != MG_OK ||
 		(rc = mg_health_start(&health, false, &w->health, err)) != MG_OK ||
 		(rc = open_control(w, err)) != MG_OK)
 		return rc;

@@ -14,6 +14,7 @@
 #include "daemon/zone_tests.h"
 #include "dns/resolver.h"
 #include "engine/engine.h"
+#include "postfix/follower.h"
 #include "policy/policy.h"
 
 enum { MG_EARLY_RECORDS = 1024 };
@@ -42,12 +43,13 @@ struct worker {
 	struct event *pump; /* answers came for what policy asked about */
 
 	struct mg_worker_guards *guards;
-	const struct mg_domains *domains; /* the health worker's: as last read */
+	const struct mg_domains *domains; /* the follower's: as last read */
 
 	struct mg_engine *engine;
 	struct mg_policy *_Atomic policy; /* set once, read by the health worker too */
 	struct mg_jobs *jobs;
 	struct mg_health *health;
+	struct mg_follower *follower;
 	struct mg_control *control;
 
 	pthread_rwlock_t journal_lock; /* the pointer and the trouble */

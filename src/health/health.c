@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
-#include "health/configuration.h"
 #include "health/fold.h"
+#include "postfix/configuration.h"
 
 enum {
 	LOOK_EVERY_MS = 1000,
@@ -29,14 +29,14 @@ struct result {
 
 struct mg_health {
 	struct mg_health_options o;
-	pthread_t thread, follower;
-	bool has_thread, has_follower;
+	pthread_t thread;
+	bool has_thread;
 
 	pthread_mutex_t running; /* one check at a time; guards the configuration */
 	struct mg_configuration configuration;
 	struct mg_log_history history;
-	_Atomic bool must_read, must_follow; /* our own configuration has changed */
-	struct mg_resolver *resolver;        /* of the checks alone: the mail's never notices them */
+	_Atomic bool must_read;       /* our own configuration has changed */
+	struct mg_resolver *resolver; /* of the checks alone: the mail's never notices them */
 
 	pthread_mutex_t lock; /* results, conf, is_stopping */
 	pthread_cond_t wake;
@@ -56,16 +56,6 @@ static const struct mg_conf *pin_conf(struct mg_health *health)
 	conf = mg_conf_ref(health->conf);
 	pthread_mutex_unlock(&health->lock);
 	return conf;
-}
-
-/* `lock` is held. */
-static void wait_a_moment(struct mg_health *health)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += LOOK_EVERY_MS / 1000;
-	pthread_cond_timedwait(&health->wake, &health->lock, &until);
 }
 
 static struct mg_resolver_options resolver_options(const struct mg_conf *conf)
@@ -102,33 +92,6 @@ static bool is_stopping(struct mg_health *health)
 	is = health->is_stopping;
 	pthread_mutex_unlock(&health->lock);
 	return is;
-}
-
-/* The guards want to know of a change at once, however long a check takes: whoever waits for them has a thread and a copy of his own. */
-static void *follow(void *arg)
-{
-	struct mg_health *health = arg;
-	struct mg_configuration configuration = { .postfix = NULL };
-
-	pthread_setname_np(pthread_self(), "mg-postfix");
-	while (!is_stopping(health)) {
-		const struct mg_conf *conf = pin_conf(health);
-
-		if (atomic_exchange(&health->must_follow, false) ||
-			mg_configuration_has_changed(&configuration, conf) ||
-			(health->o.is_stale != NULL && health->o.is_stale(health->o.context))) {
-			mg_configuration_read(&configuration, conf);
-			if (configuration.postfix != NULL)
-				health->o.postfix_read(health->o.context, configuration.postfix);
-		}
-		mg_conf_unref(&conf);
-		pthread_mutex_lock(&health->lock);
-		if (!health->is_stopping && !health->must_follow)
-			wait_a_moment(health);
-		pthread_mutex_unlock(&health->lock);
-	}
-	mg_configuration_fini(&configuration);
-	return NULL;
 }
 
 /* ---- running ---- */
@@ -342,6 +305,7 @@ static void *work(void *arg)
 	pthread_mutex_lock(&health->lock);
 	while (!health->is_stopping) {
 		struct wanted due = { 0 };
+		struct timespec until;
 
 		pthread_mutex_unlock(&health->lock);
 		hasten_after_change(health);
@@ -353,7 +317,9 @@ static void *work(void *arg)
 			pthread_mutex_lock(&health->lock);
 			continue; /* some may have been hastened meanwhile */
 		}
-		wait_a_moment(health);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += LOOK_EVERY_MS / 1000;
+		pthread_cond_timedwait(&health->wake, &health->lock, &until);
 	}
 	pthread_mutex_unlock(&health->lock);
 	return NULL;
@@ -398,11 +364,6 @@ enum mg_rc mg_health_start(
 		return mg_err_set(err, MG_EIO, "no thread for the health checks");
 	}
 	health->has_thread = !is_once;
-	if (!is_once && options->postfix_read != NULL && pthread_create(&health->follower, NULL, follow, health) != 0) {
-		mg_health_stop(&health);
-		return mg_err_set(err, MG_EIO, "no thread for Postfix's configuration");
-	}
-	health->has_follower = !is_once && options->postfix_read != NULL;
 	*health_out = health;
 	return MG_OK;
 }
@@ -415,12 +376,10 @@ void mg_health_stop(struct mg_health **health)
 		return;
 	pthread_mutex_lock(&stopping->lock);
 	stopping->is_stopping = true;
-	pthread_cond_broadcast(&stopping->wake);
+	pthread_cond_signal(&stopping->wake);
 	pthread_mutex_unlock(&stopping->lock);
 	if (stopping->has_thread)
 		pthread_join(stopping->thread, NULL);
-	if (stopping->has_follower)
-		pthread_join(stopping->follower, NULL);
 	for (size_t i = 0; i < stopping->count; i++)
 		mg_finding_fini(&stopping->results[i].finding);
 	mg_configuration_fini(&stopping->configuration);
@@ -446,10 +405,10 @@ void mg_health_set_conf(struct mg_health *health, const struct mg_conf *conf)
 	pthread_mutex_lock(&health->lock);
 	before = health->conf;
 	health->conf = mg_conf_ref(conf);
-	health->must_read = health->must_follow = true;
+	health->must_read = true;
 	for (size_t i = 0; i < health->count; i++)
 		health->results[i].due_us = 0;
-	pthread_cond_broadcast(&health->wake);
+	pthread_cond_signal(&health->wake);
 	pthread_mutex_unlock(&health->lock);
 	mg_conf_unref(&before);
 }
@@ -461,7 +420,7 @@ void mg_health_hasten(struct mg_health *health)
 	for (size_t i = 0; i < health->count; i++)
 		if (health->results[i].finding.state != MG_STATE_OK)
 			health->results[i].due_us = 0;
-	pthread_cond_broadcast(&health->wake);
+	pthread_cond_signal(&health->wake);
 	pthread_mutex_unlock(&health->lock);
 }
 

@@ -1,7 +1,6 @@
 /* health.h - the checks run on a schedule, and what they found.
  *
- * One worker thread runs what is due; results are read from any thread without waiting for a check. Another reads Postfix's
- * configuration whenever main.cf or master.cf changes and hands it to whoever needs it.
+ * One worker thread runs what is due; results are read from any thread without waiting for a check.
  *
  * Threads: start/stop from the owner's; the rest from any. */
 #ifndef MG_HEALTH_HEALTH_H
@@ -16,12 +15,6 @@ struct mg_health_options {
 	void *context;
 	/* Fills in the daemon's figures. From any thread, must not block. NULL: there is no daemon in this process. */
 	void (*figures)(void *context, struct mg_figures *figures_out);
-	/* Postfix's configuration was read (again). On a thread of its own, soon after a change whatever the checks do; borrowed for the
-	 * call. May be NULL. */
-	void (*postfix_read)(void *context, const struct mg_postfix *postfix);
-	/* Whether a file has changed that something was made of when Postfix's configuration was read: then it is read again. On
-	 * the same thread; may be NULL. */
-	bool (*is_stale)(void *context);
 };
 
 /* Starts the worker thread, unless `is_once`: then only mg_health_check() runs checks. */

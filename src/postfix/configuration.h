@@ -1,8 +1,8 @@
-/* configuration.h - Postfix's configuration as the checks see it: read again whenever it changed.
+/* configuration.h - Postfix's configuration read again whenever it changed.
  *
  * Threads: one at a time. */
-#ifndef MG_HEALTH_CONFIGURATION_H
-#define MG_HEALTH_CONFIGURATION_H
+#ifndef MG_POSTFIX_CONFIGURATION_H
+#define MG_POSTFIX_CONFIGURATION_H
 
 #include <time.h>
 

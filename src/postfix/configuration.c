@@ -1,4 +1,4 @@
-#include "health/configuration.h"
+#include "postfix/configuration.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
