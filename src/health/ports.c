@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/i18n.h"
 #include "health/check.h"
+#include "health/ports_mx.h"
 #include "health/process.h"
 
 enum { TABLE_BYTES = 64 * 1024 * 1024, LISTENERS_MAX = 2000, PLACE_BYTES = 80 };
@@ -278,6 +279,13 @@ static void judge_extra(struct look *look)
 	}
 }
 
+static bool listens_25(void *context, const struct mg_ip *ip)
+{
+	const struct listeners *listeners = context;
+
+	return find(listeners, ip, 25) != NULL;
+}
+
 static void check_listen(const struct mg_check_env *env, struct mg_finding *finding)
 {
 	struct look look = { env, finding, { NULL, 0 } };
@@ -296,6 +304,7 @@ static void check_listen(const struct mg_check_env *env, struct mg_finding *find
 	for (size_t i = 0; i < env->postfix->service_count; i++)
 		judge_service(&look, &env->postfix->services[i]);
 	judge_extra(&look);
+	mg_ports_judge_mx(env, finding, listens_25, &look.listeners);
 	free(look.listeners.all);
 	mg_finding_is(finding, MG_STATE_OK, N_("Postfix listens where it should"), NULL);
 }

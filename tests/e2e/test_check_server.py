@@ -128,6 +128,15 @@ def test_another_program_has_the_port():
         found(lab, "port.listen", "crit", "python", str(lab.port))
 
 
+def test_the_mx_leads_where_nobody_listens():
+    zone = {"local.example": [{"MX": [10, "mail.local.example"]}], "mail.local.example": [{"A": SERVER}]}
+    with Wire() as wire, wire.at("server"), Lab(main_cf=SAFE + "inet_interfaces = loopback-only\n", zone=zone,
+                                                master_cf="smtp inet n - n - 100 smtpd\n") as lab:
+        lab.start_postfix()
+        lab.type(found(lab, "port.listen", "crit", f"{SERVER}, where nobody listens", "loopback-only")["fix"])
+        wait_until("it listens", lambda: lab.check("port.listen")["state"] == "ok")
+
+
 def test_full_disks():
     with Lab(main_cf="message_size_limit = 1000000\n") as lab:
         def on_tmpfs(place, size, fill_kib, name):
