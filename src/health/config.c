@@ -188,6 +188,35 @@ static uint64_t version_number(struct mg_str text)
 	return number;
 }
 
+/* Postfix itself says in the log that it falls back on an old default, since it last read its configuration. */
+static void say_fallbacks(const struct mg_check_env *env, struct mg_finding *finding, const char *wanted)
+{
+	struct mg_finding aside; /* a log that can't be read is no finding here */
+	struct mg_master master = mg_master_of(env->postfix->queue_directory);
+	int64_t read_us = (mg_master_read_s(&master) - RELOAD_SLACK_S) * MG_S_US;
+	struct mg_log_tally *tally;
+	char line[MG_TALLY_LINE];
+	bool is_relay;
+
+	mg_finding_init(&aside);
+	if ((tally = mg_check_tally(env, &aside)) != NULL) {
+		is_relay = mg_log_tally_last(tally, MG_TALLY_COMPAT_RELAY, line) > read_us;
+		if (is_relay || mg_log_tally_last(tally, MG_TALLY_COMPAT, line) > read_us) {
+			mg_finding_evidence(finding, "%s", line);
+			mg_finding_is(finding, is_relay ? MG_STATE_CRIT : MG_STATE_WARN,
+				is_relay
+					? N_("Postfix falls back on an old default that leaves relaying open to mistakes")
+					: N_("Postfix falls back on the default of an old version"),
+				NULL);
+			mg_finding_cause(finding, "%1", line, NULL);
+			mg_finding_fix(finding, "%3 -e compatibility_level=%1 && %2", wanted,
+				mg_master_command(env, finding, "reload"), mg_check_program(env, finding, "postconf"),
+				NULL);
+		}
+	}
+	mg_finding_fini(&aside);
+}
+
 static void check_compatibility(const struct mg_check_env *env, struct mg_finding *finding)
 {
 	const char *level, *wanted;
@@ -208,6 +237,7 @@ static void check_compatibility(const struct mg_check_env *env, struct mg_findin
 		mg_finding_fix(finding, "%3 -e compatibility_level=%1 && %2", wanted,
 			mg_master_command(env, finding, "reload"), mg_check_program(env, finding, "postconf"), NULL);
 	}
+	say_fallbacks(env, finding, wanted);
 	mg_finding_is(finding, MG_STATE_OK, N_("the defaults are those of compatibility level %1"), level, NULL);
 }
 
@@ -339,7 +369,7 @@ const struct mg_check mg_checks_config[] = {
 	{ "config.postconf.warn", N_("postconf has no warnings"), 0, 2000, .run = check_warnings },
 	{ "config.reload", N_("Postfix has read its configuration"), 0, 5000, .run = check_reload,
 		.needs = "service.postfix" },
-	{ "config.compat", N_("defaults of this version"), 0, 2000, .run = check_compatibility },
+	{ "config.compat", N_("defaults of this version"), 0, 20000, .run = check_compatibility },
 	{ "config.hostname", N_("Postfix's own name"), 0, 2000, .run = check_hostname },
 	{ "config.smuggling", N_("no SMTP smuggling"), 0, 2000, .run = check_smuggling },
 };
