@@ -84,8 +84,8 @@ static void check_postfix(const struct mg_check_env *env, struct mg_finding *fin
 	}
 	if (env->postfix != NULL && !is_queue_complete(env->postfix->queue_directory)) {
 		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("what postfix check says is not known"), NULL);
-		mg_finding_cause(
-			finding, N_("Postfix was never started here: its queue directories are not all there"), NULL);
+		mg_finding_cause(finding,
+			N_("its queue directories are not all there; Postfix makes them when it starts"), NULL);
 		mg_finding_fix(finding, "%1", finding->manual, NULL);
 		return;
 	}

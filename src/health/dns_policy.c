@@ -102,7 +102,8 @@ static void judge_policy(const struct mg_check_env *env, struct mg_finding *find
 
 	if (!mg_sts_policy_parse(text, &policy)) {
 		mg_finding_evidence(finding, "%s: %s", url, policy.wrong);
-		mg_finding_is(finding, MG_STATE_WARN, N_("the MTA-STS policy of %1 is none"), domain, NULL);
+		mg_finding_is(
+			finding, MG_STATE_WARN, N_("what %1 serves as its MTA-STS policy is no policy"), domain, NULL);
 		mg_finding_cause(finding, policy.wrong, NULL);
 		mg_finding_fix(finding,
 			N_("write into %1 the lines: version: STSv1 / mode: testing / mx: MX-HOST / max_age: 604800"),
