@@ -48,8 +48,8 @@ struct mg_probe_address {
 };
 
 struct mg_probe_host {
-	char name[MG_DOMAIN_TEXT]; /* "" for a bare address */
-	unsigned preference;       /* of its MX */
+	char name[MG_DOMAIN_TEXT];   /* "" for a bare address */
+	unsigned preference;         /* of its MX */
 	char alias[MG_DOMAIN_TEXT];  /* where its CNAME leads; "" */
 	enum mg_dns_status status;   /* of its addresses */
 	enum mg_dns_trouble trouble; /* of TROUBLE */
@@ -70,12 +70,12 @@ struct mg_probe {
 	char helo[MG_DOMAIN_TEXT]; /* our name; "": the address will do */
 
 	/* seen */
-	struct mg_ip ip;                   /* the target, where it is an address */
-	char name[MG_DOMAIN_TEXT];         /* else */
-	char domain[MG_DOMAIN_TEXT];       /* whose mail it is; "" not known */
-	const struct mg_dns_answer *mx;    /* of the domain; NULL: not asked */
-	bool has_mx;                       /* the hosts are those of the domain's MX records */
-	bool is_null_mx;                   /* RFC 7505 */
+	struct mg_ip ip;                /* the target, where it is an address */
+	char name[MG_DOMAIN_TEXT];      /* else */
+	char domain[MG_DOMAIN_TEXT];    /* whose mail it is; "" not known */
+	const struct mg_dns_answer *mx; /* of the domain; NULL: not asked */
+	bool has_mx;                    /* the hosts are those of the domain's MX records */
+	bool is_null_mx;                /* RFC 7505 */
 	size_t host_count, hosts_left_out;
 	struct mg_probe_host host[MG_PROBE_HOSTS];
 	struct mg_ports_crew *crew;
@@ -113,7 +113,8 @@ struct mg_probe_check {
 	const char *id, *title;
 	void (*run)(struct mg_probe *probe, struct mg_finding *finding);
 };
-extern const struct mg_probe_check mg_probe_checks_dns[], mg_probe_checks_ports[], mg_probe_checks_tls[]; /* end with a NULL id */
+extern const struct mg_probe_check mg_probe_checks_dns[], mg_probe_checks_ports[],
+	mg_probe_checks_tls[]; /* end with a NULL id */
 
 /* Adds what these find to `checks`, and what does not apply to `skipped`. */
 void mg_probe_judge(struct mg_probe *probe, const struct mg_probe_check *rows);
