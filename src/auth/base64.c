@@ -85,3 +85,20 @@ bool mg_base64_decode(struct mg_str text, unsigned char *place, size_t room, siz
 	*bytes_out = n;
 	return true;
 }
+
+void mg_base64_encode(struct mg_buf *out, struct mg_str bytes)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < bytes.n; i += 3) {
+		size_t n = bytes.n - i < 3 ? bytes.n - i : 3;
+		uint32_t group = 0;
+
+		for (size_t k = 0; k < 3; k++)
+			group = group << 8 | (k < n ? (unsigned char)bytes.p[i + k] : 0);
+		mg_buf_addc(out, alphabet[group >> 18]);
+		mg_buf_addc(out, alphabet[group >> 12 & 63]);
+		mg_buf_addc(out, n > 1 ? alphabet[group >> 6 & 63] : '=');
+		mg_buf_addc(out, n > 2 ? alphabet[group & 63] : '=');
+	}
+}

@@ -2,11 +2,13 @@
  * verified last, so that a warm verification allocates nothing for RSA. */
 #include "auth/crypto.h"
 
+#include <limits.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <pthread.h>
@@ -325,4 +327,118 @@ enum mg_verified mg_verify(enum mg_key_kind kind, struct mg_str key_bytes, const
 	if (verified != MG_VERIFIED)
 		ERR_clear_error();
 	return verified;
+}
+
+/* ---- own keys and certificates ---- */
+
+/* A key that wants a passphrase is none for us: nobody is asked. */
+static int no_passphrase(char *place, int size, int is_writing, void *unused)
+{
+	(void)place, (void)size, (void)is_writing, (void)unused;
+	return -1;
+}
+
+static bool write_public(EVP_PKEY *pkey, struct mg_public_key *key)
+{
+	unsigned char *at = key->bytes;
+	int bytes;
+
+	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_ED25519) {
+		*key = (struct mg_public_key){ .kind = MG_KEY_ED25519, .bits = 256, .n = sizeof key->bytes };
+		return EVP_PKEY_get_raw_public_key(pkey, key->bytes, &key->n) == 1;
+	}
+	*key = (struct mg_public_key){ .kind = MG_KEY_RSA, .bits = (unsigned)EVP_PKEY_get_bits(pkey) };
+	bytes = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA ? i2d_PUBKEY(pkey, NULL) : 0;
+	if (bytes <= 0 || (size_t)bytes > sizeof key->bytes)
+		return false;
+	key->n = (size_t)i2d_PUBKEY(pkey, &at);
+	return true;
+}
+
+bool mg_public_key_of(struct mg_str pem, struct mg_public_key *key_out)
+{
+	BIO *bio = pem.n > INT_MAX ? NULL : BIO_new_mem_buf(pem.p, (int)pem.n);
+	EVP_PKEY *pkey = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	bool ok = pkey != NULL && write_public(pkey, key_out);
+
+	EVP_PKEY_free(pkey);
+	BIO_free(bio);
+	ERR_clear_error();
+	return ok;
+}
+
+enum mg_verified mg_public_key_read(enum mg_key_kind kind, struct mg_str bytes, unsigned *bits_out)
+{
+	struct key *key = NULL;
+	enum mg_verified verified = take_key(kind, bytes, &key, bits_out);
+
+	unref_key(key);
+	ERR_clear_error();
+	return verified;
+}
+
+bool mg_public_key_is(const struct mg_public_key *key, enum mg_key_kind kind, struct mg_str bytes)
+{
+	EVP_PKEY *ours = parse(key->kind, mg_str_of(key->bytes, key->n));
+	EVP_PKEY *theirs = bytes.n == 0 ? NULL : parse(kind, bytes);
+	bool is_same = ours != NULL && theirs != NULL && EVP_PKEY_eq(ours, theirs) == 1;
+
+	EVP_PKEY_free(ours);
+	EVP_PKEY_free(theirs);
+	ERR_clear_error();
+	return is_same;
+}
+
+/* A new reference; NULL: there are not so many. */
+static X509 *certificate_at(struct mg_str pem, size_t at)
+{
+	BIO *bio = pem.n > INT_MAX ? NULL : BIO_new_mem_buf(pem.p, (int)pem.n);
+	X509 *found = NULL;
+
+	for (size_t i = 0; bio != NULL && i <= at && i < MG_PEM_CERTIFICATES; i++) {
+		X509_free(found);
+		if ((found = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) == NULL)
+			break;
+	}
+	BIO_free(bio);
+	return at < MG_PEM_CERTIFICATES ? found : NULL;
+}
+
+/* DER of the whole or of its SubjectPublicKeyInfo; OPENSSL_free() it. */
+static int selected_bytes(X509 *certificate, unsigned selector, unsigned char **der_out)
+{
+	if (selector == 0)
+		return i2d_X509(certificate, der_out);
+	return selector == 1 ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), der_out) : -1;
+}
+
+static bool match_bytes(
+	const unsigned char *der, size_t bytes, unsigned matching, unsigned char *place, size_t *bytes_out)
+{
+	unsigned digest_bytes = 0;
+
+	if (matching == 0 && bytes <= MG_CERTIFICATE_BYTES) {
+		memcpy(place, der, bytes);
+		*bytes_out = bytes;
+		return true;
+	}
+	if ((matching != 1 && matching != 2) ||
+		EVP_Digest(der, bytes, place, &digest_bytes, matching == 1 ? EVP_sha256() : EVP_sha512(), NULL) != 1)
+		return false;
+	*bytes_out = digest_bytes;
+	return true;
+}
+
+bool mg_certificate_match(
+	struct mg_str pem, size_t at, unsigned selector, unsigned matching, unsigned char *place, size_t *bytes_out)
+{
+	X509 *certificate = certificate_at(pem, at);
+	unsigned char *der = NULL;
+	int bytes = certificate == NULL ? -1 : selected_bytes(certificate, selector, &der);
+	bool ok = bytes > 0 && match_bytes(der, (size_t)bytes, matching, place, bytes_out);
+
+	OPENSSL_free(der);
+	X509_free(certificate);
+	ERR_clear_error();
+	return ok;
 }

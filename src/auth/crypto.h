@@ -40,6 +40,31 @@ enum mg_verified {
 enum mg_verified mg_verify(enum mg_key_kind kind, struct mg_str key, const unsigned char digest[MG_SHA256_BYTES],
 	struct mg_str signature, unsigned *bits_out);
 
+/* ---- our own keys and certificates, as files hold them (PEM); for checks, not for the mail path ---- */
+
+enum { MG_PUBLIC_KEY_BYTES = 2048, MG_PEM_CERTIFICATES = 8, MG_CERTIFICATE_BYTES = 16 * 1024 };
+
+struct mg_public_key {
+	enum mg_key_kind kind;
+	unsigned bits;
+	unsigned char
+		bytes[MG_PUBLIC_KEY_BYTES]; /* as p= publishes it: a SubjectPublicKeyInfo, or Ed25519's 32 bytes */
+	size_t n;
+};
+
+/* The public half of a private key. False: no such key (or one with a passphrase). */
+bool mg_public_key_of(struct mg_str pem, struct mg_public_key *key_out);
+/* A published key of this kind; what mg_verify() would say of it: MG_VERIFIED for one that may be used. */
+enum mg_verified mg_public_key_read(enum mg_key_kind kind, struct mg_str bytes, unsigned *bits_out);
+/* Whether published bytes are this key, in either form. */
+bool mg_public_key_is(const struct mg_public_key *key, enum mg_key_kind kind, struct mg_str bytes);
+
+/* What TLSA matches (RFC 6698 section 2.1) of certificate `at` (0: the first) in a file: selector 0 the certificate, 1 its key;
+ * matching 0 all of it, 1 SHA-256, 2 SHA-512. At most MG_PEM_CERTIFICATES are looked at. False: there is none, or another
+ * selector or matching. `place` has MG_CERTIFICATE_BYTES. */
+bool mg_certificate_match(
+	struct mg_str pem, size_t at, unsigned selector, unsigned matching, unsigned char *place, size_t *bytes_out);
+
 /* Lets go of the keys kept. At exit, when no other thread verifies. */
 void mg_crypto_fini(void);
 

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "control/control.h"
 #include "health/fold.h"
+#include "health/queue_reasons.h"
 
 static json_t *transactions(const struct mg_counters *counters)
 {
@@ -123,6 +124,29 @@ static json_t *guards_json(const struct mg_figures *figures)
 		"store_answers", !figures->has_store || figures->store.is_open);
 }
 
+/* What the queue checks found the last time; null where they have not looked yet, or could not. */
+static json_t *queue_json(const json_t *checks)
+{
+	static const struct {
+		const char *name, *check;
+	} rows[] = { { "deferred", "queue.deferred" }, { "active", "queue.active" }, { "hold", "queue.hold" },
+		{ "corrupt", "queue.corrupt" }, { "oldest_s", "queue.age" } };
+	json_t *queue = json_object(), *check;
+	size_t i;
+
+	for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
+		json_t *value = NULL;
+
+		json_array_foreach((json_t *)checks, i,
+			check) if (mg_str_eq(mg_str_z(json_string_value(json_object_get(check, "id"))),
+					   mg_str_z(rows[row].check))) value = json_object_get(check, "value");
+		json_object_set_new(queue, rows[row].name,
+			json_is_number(value) ? json_integer((json_int_t)json_number_value(value)) : json_null());
+	}
+	json_object_set_new(queue, "reasons", mg_reasons_last());
+	return queue;
+}
+
 json_t *mg_control_status(const struct mg_control_options *options)
 {
 	const struct mg_conf *conf = options->pin_conf(options->context);
@@ -141,6 +165,7 @@ json_t *mg_control_status(const struct mg_control_options *options)
 		zones_json(&figures), "guards", guards_json(&figures), "figures", figures_json(&figures), "last_crash",
 		(json_int_t)(options->counters->last_crash_us / MG_S_US), "last_reload",
 		(json_int_t)(options->counters->last_reload_us / MG_S_US));
+	json_object_set_new(json, "queue", queue_json(checks));
 	mg_conf_unref(&conf);
 	return json;
 }

@@ -3,8 +3,7 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
-#include "ctl/ctl.h"
-#include "explain/explain.h"
+#include "ctl/explanations.h"
 
 enum { INDENT = 12 };
 
@@ -27,27 +26,6 @@ static bool read_text(int count, char **words, struct mg_buf *text)
 	return n == 0;
 }
 
-static json_t *local_text(const struct mg_say *say)
-{
-	struct mg_buf text;
-	json_t *json;
-
-	mg_buf_init(&text, 4 * MG_SAY_TEXT);
-	mg_say_local(&text, say);
-	json = mg_json_text(mg_buf_str(&text));
-	mg_buf_fini(&text);
-	return json;
-}
-
-static void print_json(const struct mg_explanation *explanation)
-{
-	mg_ctl_print_json(json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s}", "code", explanation->code,
-		"enhanced", explanation->enhanced, "permanence", mg_permanence_name(explanation->permanence), "actor",
-		mg_actor_name(explanation->actor), "meaning", local_text(&explanation->meaning), "cause",
-		local_text(&explanation->cause), "fix", local_text(&explanation->fix), "retry",
-		local_text(&explanation->retry), "provider", explanation->provider, "check", explanation->check));
-}
-
 /* What the words of the contract are called. */
 static const char *permanence_text(enum mg_permanence permanence)
 {
@@ -57,30 +35,11 @@ static const char *permanence_text(enum mg_permanence permanence)
 	return texts[permanence];
 }
 
-static const char *actor_text(enum mg_actor actor)
-{
-	static const char *const texts[MG_ACTORS] = { "", N_("we, the administrators of this server"),
-		N_("the recipient's side"), N_("the provider"), N_("the person who writes"), N_("nobody") };
-
-	return texts[actor];
-}
-
 static enum mg_ink ink_of(enum mg_permanence permanence)
 {
 	if (permanence == MG_PERMANENCE_PERMANENT)
 		return MG_INK_BAD;
 	return permanence == MG_PERMANENCE_TEMPORARY ? MG_INK_WARN : MG_INK_GOOD;
-}
-
-static void print_line(const struct mg_ctl *ctl, const char *label, const struct mg_say *say)
-{
-	struct mg_buf text;
-
-	mg_buf_init(&text, 4 * MG_SAY_TEXT);
-	mg_say_local(&text, say);
-	if (text.n > 0)
-		mg_ctl_paragraph(ctl, INDENT, label, mg_buf_z(&text));
-	mg_buf_fini(&text);
 }
 
 static void print_report(const struct mg_ctl *ctl, const struct mg_explanation *explanation)
@@ -95,13 +54,14 @@ static void print_report(const struct mg_ctl *ctl, const struct mg_explanation *
 	if (explanation->permanence != MG_PERMANENCE_NONE)
 		mg_ctl_print(ctl, ink_of(explanation->permanence), 0, _(permanence_text(explanation->permanence)));
 	putchar('\n');
-	print_line(ctl, _("  meaning"), &explanation->meaning);
-	print_line(ctl, _("  cause"), &explanation->cause);
-	print_line(ctl, _("  who acts"), &(struct mg_say){ actor_text(explanation->actor), { NULL } });
-	print_line(ctl, _("  do"), &explanation->fix);
-	print_line(ctl, _("  retry"), &explanation->retry);
+	mg_ctl_print_say(ctl, INDENT, _("  meaning"), &explanation->meaning);
+	mg_ctl_print_say(ctl, INDENT, _("  cause"), &explanation->cause);
+	mg_ctl_print_say(
+		ctl, INDENT, _("  who acts"), &(struct mg_say){ mg_ctl_actor_text(explanation->actor), { NULL } });
+	mg_ctl_print_say(ctl, INDENT, _("  do"), &explanation->fix);
+	mg_ctl_print_say(ctl, INDENT, _("  retry"), &explanation->retry);
 	if (explanation->check[0] != '\0')
-		print_line(ctl, _("  see also"), &MG_SAY("mailguardctl check %1", explanation->check));
+		mg_ctl_print_say(ctl, INDENT, _("  see also"), &MG_SAY("mailguardctl check %1", explanation->check));
 }
 
 int mg_ctl_explain(struct mg_ctl *ctl, int argc, char **argv)
@@ -123,7 +83,7 @@ int mg_ctl_explain(struct mg_ctl *ctl, int argc, char **argv)
 		return mg_ctl_fail(MG_EXIT_DATA,
 			_("no SMTP code and no known message in this text; give a code like \"550 5.1.1\", a bounce or a log line"));
 	if (ctl->json)
-		print_json(&explanation);
+		mg_ctl_print_json(mg_ctl_explanation_json(&explanation));
 	else
 		print_report(ctl, &explanation);
 	return MG_EXIT_OK;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/i18n.h"
+#include "base/say.h"
 #include "ctl/findings.h"
 
 static void print_headline(const struct mg_ctl *ctl, const json_t *status)
@@ -163,6 +164,35 @@ static void print_guards(const struct mg_ctl *ctl, const json_t *guards)
 	}
 }
 
+/* The queue, as far as mail waits in it. */
+static void print_queue(const struct mg_ctl *ctl, const json_t *queue)
+{
+	const json_t *reasons = json_object_get(queue, "reasons");
+	size_t i;
+	json_t *reason;
+	char text[160];
+
+	if (mg_ctl_number(queue, "deferred") == 0 && mg_ctl_number(queue, "hold") == 0 &&
+		mg_ctl_number(queue, "active") == 0)
+		return;
+	putchar('\n');
+	mg_ctl_print(ctl, MG_INK_STRONG, 0, _("Mail that waits"));
+	putchar('\n');
+	snprintf(text, sizeof text, _("%" PRId64 " deferred, %" PRId64 " being delivered, %" PRId64 " on hold"),
+		mg_ctl_number(queue, "deferred"), mg_ctl_number(queue, "active"), mg_ctl_number(queue, "hold"));
+	mg_ctl_paragraph(ctl, 2, "", text);
+	json_array_foreach((json_t *)reasons, i, reason)
+	{
+		struct mg_buf line;
+
+		mg_buf_init(&line, 2 * MG_SAY_TEXT);
+		mg_buf_addf(&line, "%s: %" PRId64 ", ", mg_ctl_text(reason, "domain"), mg_ctl_number(reason, "count"));
+		mg_say_local_json(&line, json_object_get(reason, "say"));
+		mg_ctl_paragraph(ctl, 4, "  ", mg_buf_z(&line));
+		mg_buf_fini(&line);
+	}
+}
+
 int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv)
 {
 	json_t *status = NULL, *checks;
@@ -192,6 +222,7 @@ int mg_ctl_status(struct mg_ctl *ctl, int argc, char **argv)
 		snprintf(text, sizeof text, _("  %zu checks, all fine"), json_array_size(checks));
 		puts(text);
 	}
+	print_queue(ctl, json_object_get(status, "queue"));
 	print_traffic(ctl, status);
 	print_checks(ctl, status);
 	print_guards(ctl, json_object_get(status, "guards"));

@@ -4,10 +4,10 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/say.h"
-#include "ctl/ctl.h"
+#include "ctl/explanations.h"
 #include "ctl/verdicts.h"
 
-enum { INDENT = 12, DATE_BYTES = 10 };
+enum { INDENT = 12, DATE_BYTES = 10, EXPLAINED = 20 };
 
 static void print_event(const struct mg_ctl *ctl, const json_t *event)
 {
@@ -20,6 +20,48 @@ static void print_event(const struct mg_ctl *ctl, const json_t *event)
 	mg_say_local_json(&text, json_object_get(event, "say"));
 	mg_ctl_paragraph(ctl, INDENT, label, mg_buf_z(&text));
 	mg_buf_fini(&text);
+}
+
+static bool is_same(const struct mg_explanation *a, const struct mg_explanation *b)
+{
+	return a->cause.template == b->cause.template && mg_str_eq(mg_str_z(a->code), mg_str_z(b->code)) &&
+	       mg_str_eq(mg_str_z(a->enhanced), mg_str_z(b->enhanced));
+}
+
+/* Why recipients were not reached, who has to act and how: each cause once. */
+static void print_explanations(const struct mg_ctl *ctl, const json_t *recipients)
+{
+	struct mg_explanation found, told[EXPLAINED];
+	size_t i, count = 0, seen;
+	json_t *recipient;
+
+	json_array_foreach((json_t *)recipients, i, recipient)
+	{
+		if (count == EXPLAINED || !mg_ctl_explain_recipient(recipient, &found))
+			continue;
+		for (seen = 0; seen < count && !is_same(&told[seen], &found); seen++)
+			;
+		if (seen < count)
+			continue;
+		told[count++] = found; /* only compared */
+		mg_ctl_print_say(ctl, INDENT, _("  cause"), &found.cause);
+		mg_ctl_print_say(ctl, INDENT, _("  who acts"), &MG_SAY(mg_ctl_actor_text(found.actor)));
+		mg_ctl_print_say(ctl, INDENT, _("  do"), &found.fix);
+	}
+}
+
+/* The same for --json: recipients[].explanation. */
+static void add_explanations(json_t *transactions)
+{
+	size_t i, n;
+	json_t *txn, *recipient;
+	struct mg_explanation found;
+
+	json_array_foreach(transactions, i, txn) json_array_foreach(json_object_get(txn, "recipients"), n, recipient)
+	{
+		if (mg_ctl_explain_recipient(recipient, &found))
+			json_object_set_new(recipient, "explanation", mg_ctl_explanation_json(&found));
+	}
 }
 
 static void print_story(const struct mg_ctl *ctl, const json_t *txn, const json_t *events)
@@ -40,6 +82,7 @@ static void print_story(const struct mg_ctl *ctl, const json_t *txn, const json_
 	json_array_foreach((json_t *)events, i,
 		event) if (mg_str_eq(mg_str_z(mg_ctl_text(event, "id")), mg_str_z(mg_ctl_text(txn, "id"))))
 		print_event(ctl, event);
+	print_explanations(ctl, json_object_get(txn, "recipients"));
 	putchar('\n');
 }
 
@@ -63,6 +106,7 @@ int mg_ctl_trace(struct mg_ctl *ctl, int argc, char **argv)
 			_("nothing is known of %s: it did not reach this server, or is older than journal.keep_days"),
 			argv[optind]);
 	if (ctl->json) {
+		add_explanations(transactions);
 		mg_ctl_print_json(result);
 		return status;
 	}

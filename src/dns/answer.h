@@ -42,7 +42,8 @@ struct mg_dns_record {
 	struct mg_ip ip;     /* A, AAAA */
 	/* TXT: its strings joined with nothing between them (RFC 7208 section 3.3, RFC 6376 section 3.6.2.2); any bytes.
 	 * MX, PTR, NS, CNAME: a name as in question.h; the root is "". A name with a NUL or a '.' inside a label can't
-	 * be written so: such a record is left out of the answer. */
+	 * be written so: such a record is left out of the answer.
+	 * TLSA: its data as it stands in the message (RFC 6698 section 2.1). */
 	struct mg_str text;
 };
 

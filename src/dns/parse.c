@@ -215,6 +215,17 @@ static bool take_strings(struct section *section, const struct rr *rr)
 	return section->text_bytes - before <= MG_DNS_TEXT_MAX;
 }
 
+/* The data as it is. */
+static bool take_bytes(struct section *section, const struct rr *rr)
+{
+	struct mg_dns_record *record = record_here(section);
+
+	begin_text(section, record);
+	take_text(section, record, section->message.p + rr->data, rr->end - rr->data);
+	section->records++;
+	return rr->end - rr->data <= MG_DNS_TEXT_MAX;
+}
+
 /* A name that is no text is left out. */
 static bool take_name(struct section *section, const struct rr *rr, size_t from, unsigned preference)
 {
@@ -255,6 +266,8 @@ static bool take(struct section *section, const struct rr *rr)
 		return take_strings(section, rr);
 	case MG_DNS_MX:
 		return take_exchange(section, rr);
+	case MG_DNS_TLSA:
+		return take_bytes(section, rr);
 	case MG_DNS_CNAME:
 	case MG_DNS_NS:
 	case MG_DNS_PTR:

@@ -19,6 +19,8 @@ const char *mg_dns_type_name(enum mg_dns_type type)
 		return "TXT";
 	case MG_DNS_AAAA:
 		return "AAAA";
+	case MG_DNS_TLSA:
+		return "TLSA";
 	}
 	return "TYPE";
 }

@@ -21,6 +21,7 @@ enum mg_dns_type {
 	MG_DNS_MX = 15,
 	MG_DNS_TXT = 16,
 	MG_DNS_AAAA = 28,
+	MG_DNS_TLSA = 52,
 };
 const char *mg_dns_type_name(enum mg_dns_type type); /* "A", ...; "TYPE" for another */
 

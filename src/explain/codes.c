@@ -44,7 +44,7 @@ bool mg_is_basic(struct mg_str text, size_t at)
 		return false; /* a time, a port */
 	if (is_digit(next) || is_letter(next) || is_any(next, "_/@]%$=+[\\"))
 		return false;
-	if ((next == '.' || next == ',' || next == ':') && is_digit(beyond))
+	if ((next == '.' || next == ',' || next == ':') && is_digit(beyond) && mg_enhanced_length(text, at + 4) == 0)
 		return false; /* an address, a version, a time */
 	if (next == '-' && is_digit(beyond) && mg_enhanced_length(text, at + 4) == 0)
 		return false;
@@ -228,6 +228,12 @@ static bool is_version(struct mg_str text, size_t at)
 	return IS_WORD_OF(programs, word_before(text, at));
 }
 
+/* RFC 3463 knows the subjects 0 to 7. */
+static bool is_subject(struct mg_str text, size_t at)
+{
+	return at_of(text, at + 3) == '.' && text.p[at + 2] <= '7';
+}
+
 static bool is_enhanced(struct mg_str line, size_t at)
 {
 	size_t length = mg_enhanced_length(line, at);
@@ -236,8 +242,8 @@ static bool is_enhanced(struct mg_str line, size_t at)
 		return false;
 	if (mg_str_trim(line).n == length)
 		return true;
-	if (at_of(line, at + 3) == '.' && line.p[at + 2] > '7' && !is_at_start(line, at) && !is_behind_marker(line, at))
-		return false; /* no such subject */
+	if (!is_subject(line, at) && !is_at_start(line, at) && !is_behind_marker(line, at))
+		return false;
 	return before_of(line, at) != '=' || mg_str_eq_nocase(word_before(line, at), MG_STR("dsn")) ||
 	       is_behind_marker(line, at);
 }
@@ -273,7 +279,7 @@ bool mg_codes_find_enhanced(struct mg_str text, size_t at, const char *basic, si
 		size_t place = is_same ? attached(text, i) : SIZE_MAX;
 
 		if (place == SIZE_MAX && text.p[i] == basic[0] && mg_enhanced_length(text, i) > 0 &&
-			!is_version(text, i) && before_of(text, i) != '=' && text.p[i + 2] <= '7')
+			!is_version(text, i) && before_of(text, i) != '=' && is_subject(text, i))
 			place = i;
 		if (place == SIZE_MAX)
 			continue;

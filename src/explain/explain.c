@@ -1,6 +1,7 @@
 /* The reply is found, its speaker known, and the first row that fits speaks; see explain.h for the order. */
 #include "explain/explain.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "explain/codes.h"
@@ -156,13 +157,18 @@ static const char *plain_meaning(enum mg_permanence permanence)
 	return texts[permanence];
 }
 
+static bool is_greeting(const struct mg_reply *reply)
+{
+	return mg_str_starts(mg_str_z(reply->code), MG_STR("22"));
+}
+
 static void say_meaning(const struct mg_code_row *row, const struct mg_reply *reply, struct mg_explanation *out)
 {
 	const char *meaning = row != NULL ? row->meaning : NULL;
 
-	if (meaning == NULL)
+	if (meaning == NULL && !is_greeting(reply))
 		meaning = name_of(mg_enhanced_names, mg_enhanced_names_count, reply->enhanced);
-	if (meaning == NULL)
+	if (meaning == NULL && (reply->enhanced[0] == '\0' || is_greeting(reply)))
 		meaning = name_of(mg_basic_names, mg_basic_names_count, reply->code);
 	if (meaning == NULL)
 		meaning = reply->code[0] == '\0' && reply->enhanced[0] == '\0' ? plain_meaning(out->permanence)
@@ -293,6 +299,72 @@ static void find_address(struct mg_str words, char place[MG_IP_TEXT])
 	mg_str_copy(place, MG_IP_TEXT, MG_STR("ADDRESS"));
 }
 
+static bool is_name_char(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' ||
+	       c == '_';
+}
+
+/* The name at the start of `text`: it may be typed into a shell. Empty: none. */
+static struct mg_str name_at(struct mg_str text)
+{
+	size_t n = 0;
+
+	while (n < text.n && is_name_char(text.p[n]))
+		n++;
+	return n == 0 || n >= MG_EXPLAIN_NAME || text.p[0] == '-' ? mg_str_of(text.p, 0) : mg_str_first(text, n);
+}
+
+/* NAME[ADDRESS]:PORT behind "connect to ", or of the host that spoke. */
+static void find_host(const struct mg_reply *reply, struct mg_str host, struct mg_explanation_names *names)
+{
+	static const struct mg_str connect = { "connect to ", 11 };
+	size_t at = mg_str_find_str(reply->words, connect), bracket;
+	struct mg_str place = at == SIZE_MAX ? host : mg_str_from(reply->words, at + connect.n), name = name_at(place);
+	uint64_t port = 25;
+
+	bracket = mg_str_find_str(mg_str_first(place, MG_EXPLAIN_NAME + 64), MG_STR("]:"));
+	if (bracket != SIZE_MAX) {
+		struct mg_str rest = mg_str_from(place, bracket + 2);
+
+		if (!mg_read_u64(&rest, 65535, &port))
+			port = 25;
+	}
+	if (name.n == 0)
+		name = MG_STR("HOST");
+	snprintf(names->host, sizeof names->host, "%.*s %u", MG_STR_ARGS(name), (unsigned)port);
+	snprintf(names->endpoint, sizeof names->endpoint, "%.*s:%u", MG_STR_ARGS(name), (unsigned)port);
+}
+
+/* The domain that DNS was asked for, or of the address that the reply begins with. */
+static void find_domain(struct mg_str words, struct mg_explanation_names *names)
+{
+	static const struct mg_str asked = { "service error for name=", 23 };
+	size_t at = mg_str_find_str(words, asked), open;
+	struct mg_str name = { "", 0 };
+
+	if (at != SIZE_MAX) {
+		name = name_at(mg_str_from(words, at + asked.n));
+	} else if ((open = mg_str_find(words, '<')) != SIZE_MAX) {
+		struct mg_str address = mg_str_from(words, open + 1);
+
+		address = mg_str_first(address, mg_str_find(address, '>'));
+		at = mg_str_rfind(address, '@');
+		if (at != SIZE_MAX)
+			name = name_at(mg_str_from(address, at + 1));
+	}
+	mg_str_copy(names->domain, sizeof names->domain, name.n == 0 ? MG_STR("DOMAIN") : name);
+}
+
+void mg_explanation_moved(struct mg_explanation *explanation)
+{
+	struct mg_explanation_names *names = &explanation->names;
+	const char *const args[] = { names->address, names->host, names->endpoint, names->domain };
+
+	for (size_t i = 0; i < MG_ROWS_COUNT(args); i++)
+		explanation->cause.arg[i] = explanation->fix.arg[i] = args[i];
+}
+
 static struct mg_str host_of(const struct mg_reply *reply)
 {
 	struct mg_str host = reply->host;
@@ -309,6 +381,22 @@ static struct mg_str host_of(const struct mg_reply *reply)
 	return host;
 }
 
+/* Codes that only one of them gives out: Microsoft's details have three digits, and both use some beyond the registry. */
+static enum mg_speaker speaker_of_code(const char *enhanced)
+{
+	static const struct {
+		const char *code;
+		enum mg_speaker speaker;
+	} codes[] = { { "X.7.31", MG_SPEAKER_GMAIL }, { "X.7.32", MG_SPEAKER_GMAIL }, { "X.7.40", MG_SPEAKER_GMAIL },
+		{ "5.7.57", MG_SPEAKER_MICROSOFT }, { "5.7.64", MG_SPEAKER_MICROSOFT },
+		{ "5.1.90", MG_SPEAKER_MICROSOFT }, { "X.X.XXX", MG_SPEAKER_MICROSOFT } };
+
+	for (size_t i = 0; i < MG_ROWS_COUNT(codes); i++)
+		if (fits_enhanced(codes[i].code, enhanced))
+			return codes[i].speaker;
+	return MG_SPEAKER_ANY;
+}
+
 static bool explain(struct subject *subject, struct mg_explanation *out)
 {
 	const struct mg_reply *reply = &subject->reply;
@@ -318,13 +406,17 @@ static bool explain(struct subject *subject, struct mg_explanation *out)
 	memcpy(out->code, reply->code, sizeof out->code);
 	memcpy(out->enhanced, reply->enhanced, sizeof out->enhanced);
 	subject->speaker = reply->is_inbound ? MG_SPEAKER_ANY : mg_speaker_of(host_of(reply), subject->words);
+	if (subject->speaker == MG_SPEAKER_ANY && !reply->is_inbound)
+		subject->speaker = speaker_of_code(reply->enhanced);
 	out->provider = mg_speaker_name(subject->speaker);
 	row = best(subject);
 	if (row != NULL && out->permanence == MG_PERMANENCE_NONE)
 		out->permanence = row->permanence;
 	if (row == NULL && reply->permanence == MG_PERMANENCE_NONE)
 		return false;
-	find_address(subject->words, out->address);
+	find_address(subject->words, out->names.address);
+	find_host(reply, host_of(reply), &out->names);
+	find_domain(subject->words, &out->names);
 	say_meaning(row, reply, out);
 	say_retry(reply, out);
 	out->check = "";
@@ -334,8 +426,9 @@ static bool explain(struct subject *subject, struct mg_explanation *out)
 		return true;
 	}
 	out->actor = row->actor;
-	out->cause = (struct mg_say){ row->cause, { out->address } };
-	out->fix = (struct mg_say){ row->fix, { out->address } };
+	out->cause.template = row->cause;
+	out->fix.template = row->fix;
+	mg_explanation_moved(out);
 	out->check = row->check != NULL ? row->check : "";
 	out->is_rate_limit = row->is_rate_limit;
 	return true;

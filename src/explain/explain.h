@@ -13,7 +13,7 @@
 #include "base/say.h"
 #include "explain/reply.h"
 
-enum { MG_EXPLAIN_TEXT = 64 * 1024 };
+enum { MG_EXPLAIN_TEXT = 64 * 1024, MG_EXPLAIN_NAME = 254 };
 
 enum mg_actor {
 	MG_ACTOR_NONE,
@@ -30,15 +30,24 @@ struct mg_explanation {
 	char code[4], enhanced[12]; /* as found; "" when there is none */
 	enum mg_permanence permanence;
 	enum mg_actor actor;
-	struct mg_say meaning, cause, fix, retry; /* arguments point into `address` */
+	struct mg_say meaning, cause, fix, retry; /* arguments point into `names` */
 	const char *check;                        /* the health check that looks at the same, "" none */
 	const char *provider;                     /* "gmail", "microsoft", ... of those the tables know; "" none */
 	bool is_rate_limit;                       /* the provider says that we send too much or too fast */
 	bool is_known;                            /* false: only the class speaks */
-	char address[MG_IP_TEXT];                 /* of ours, as their reply names it */
+	/* What the sentences name: found in the text, or a word that stands for it. All of it may be typed into a shell. */
+	struct mg_explanation_names {
+		char address[MG_IP_TEXT];           /* ours, as their reply names it */
+		char host[MG_EXPLAIN_NAME + 8];     /* theirs, and its port: "mx.example 25" */
+		char endpoint[MG_EXPLAIN_NAME + 8]; /* the same: "mx.example:25" */
+		char domain[MG_EXPLAIN_NAME];       /* of the address that it is about */
+	} names;
 };
 
-/* False: nothing recognisable. Not copyable, as the sentences point into it. */
+/* After an explanation was copied or moved: its sentences name its own names. */
+void mg_explanation_moved(struct mg_explanation *explanation);
+
+/* False: nothing recognisable. */
 bool mg_explain(struct mg_str text, struct mg_explanation *explanation_out);
 
 /* A reply that is known to be one: of a delivery (relay is "mx.example[192.0.2.1]:25"), or of our own smtpd (relay ""). `dsn` and

@@ -112,7 +112,8 @@ const struct mg_code_row
 				"the address %1 is listed at Spamhaus: SBL and CSS for spam, XBL for an infected machine, PBL for an address that should not send itself (a home or dynamic one)"),
 			.fix = N_(
 				"find the reason, stop it, and ask for removal: https://check.spamhaus.org/ ; mailguardctl check dnsbl.self; for the PBL send through a smarthost: postconf -e 'relayhost=[smarthost]:587'"),
-			.check = "dnsbl.self" },
+			.check = "dnsbl.self",
+			.permanence = MG_PERMANENCE_PERMANENT },
 		{ .text = "spamcop",
 			.actor = MG_ACTOR_WE,
 			.meaning = N_("refused: the sending address is on the SpamCop block list"),
@@ -160,14 +161,16 @@ const struct mg_code_row
 				"the address %1 or the sender's domain is on a block list that the receiver uses; the words name it"),
 			.fix = N_(
 				"find the reason, stop it, and ask the list named in the words for removal: mailguardctl check dnsbl.self"),
-			.check = "dnsbl.self" },
+			.check = "dnsbl.self",
+			.permanence = MG_PERMANENCE_PERMANENT },
 
 		/* what many say; first what is safest to know */
 		{ .text = "greylist|graylist|greylisted|grey list|gray-list|postgrey|try again in*seconds|come back later*first time",
 			.actor = MG_ACTOR_NOBODY,
 			.meaning = N_("put off by greylisting"),
 			.cause = N_("the server puts mail of unknown senders off once (greylisting)"),
-			.fix = N_("wait; it passes at a later attempt by itself") },
+			.fix = N_("wait; it passes at a later attempt by itself"),
+			.permanence = MG_PERMANENCE_TEMPORARY },
 		{ .text = "relay access denied",
 			.side = MG_SIDE_REMOTE,
 			.actor = MG_ACTOR_RECIPIENT,
@@ -175,7 +178,7 @@ const struct mg_code_row
 			.cause = N_(
 				"the server that the mail was sent to does not take mail for this domain: a wrong MX, a wrong transport, or a domain forgotten there (relaying denied)"),
 			.fix = N_(
-				"look where the domain's mail goes: dig +short MX DOMAIN; postconf transport_maps relayhost; tell their postmaster") },
+				"look where the domain's mail goes: dig +short MX %4; postconf transport_maps relayhost; tell their postmaster") },
 		{ .text = "relay access denied|relay not permitted|relaying denied|unable to relay|relaying not allowed|not permitted to relay|we do not relay|relaying is not|relay denied|no relay|relay*not allowed|prohibited*relay",
 			.actor = MG_ACTOR_SENDER,
 			.meaning = N_("relaying denied: not a domain of that server, and nobody logged in"),
@@ -183,7 +186,8 @@ const struct mg_code_row
 				"the recipient's domain is not one of the server's own and the client did not log in, so it does not relay for it"),
 			.fix = N_(
 				"log in on port 587 to send; if the domain is ours, list it: postconf mydestination virtual_mailbox_domains relay_domains"),
-			.check = "relay.attempts" },
+			.check = "relay.attempts",
+			.permanence = MG_PERMANENCE_PERMANENT },
 		{ .text = "dmarc",
 			.actor = MG_ACTOR_WE,
 			.meaning = N_("refused: the message fails the From domain's DMARC policy"),
@@ -229,22 +233,25 @@ const struct mg_code_row
 			.cause = N_(
 				"the domain's MX or transport points to this server, but Postfix does not know the domain as its own: the mail loops"),
 			.fix = N_(
-				"list the domain: postconf mydestination virtual_mailbox_domains relay_domains; or correct its MX: dig +short MX DOMAIN"),
-			.check = "dns.mx" },
+				"list the domain: postconf mydestination virtual_mailbox_domains relay_domains; or correct its MX: dig +short MX %4"),
+			.check = "dns.mx",
+			.permanence = MG_PERMANENCE_PERMANENT },
 		{ .text = "too many hops|mail forwarding loop|hop count exceeded|routing loop|mail loop|loop detected",
 			.actor = MG_ACTOR_WE,
 			.meaning = N_("the message goes round in a loop"),
 			.cause = N_("the message passed too many servers: a forwarding, alias or MX points back"),
 			.fix = N_(
 				"find the circle in the Received lines: postcat -q QUEUEID; then postconf virtual_alias_maps transport_maps mydestination"),
-			.check = "dns.mx" },
+			.check = "dns.mx",
+			.permanence = MG_PERMANENCE_PERMANENT },
 		{ .text = "over quota|quota exceeded|mailbox full|mailbox is full|mailbox size limit exceeded|exceeded storage|exceeded its storage|storage allocation|out of storage|out of disk quota|quota*exceeded|disk quota|overquota|mailbox has exceeded|insufficient quota|buz\303\263n lleno|inbox full|inbox is full|mailbox for user is full|account is full",
 			.actor = MG_ACTOR_RECIPIENT,
 			.meaning = N_("the mailbox is full"),
 			.cause = N_("the recipient's mailbox is over its quota"),
 			.fix = N_(
 				"tell the recipient by other means to make room; for a mailbox of this server: doveadm quota get -u USER; doveadm expunge -u USER mailbox Trash all"),
-			.check = "mailbox.quota" },
+			.check = "mailbox.quota",
+			.permanence = MG_PERMANENCE_TEMPORARY },
 		{ .text = "insufficient system storage|insufficient disk|no space left|disk full|not enough disk|insufficient storage|insufficient system resources",
 			.side = MG_SIDE_REMOTE,
 			.actor = MG_ACTOR_RECIPIENT,
@@ -263,7 +270,8 @@ const struct mg_code_row
 			.meaning = N_("the message is too big"),
 			.cause = N_("the message is larger than the limit of the server (message_size_limit)"),
 			.fix = N_(
-				"make it smaller, or send a link to the file; our own limit: postconf message_size_limit; to raise it: postconf -e message_size_limit=52428800 && postfix reload") },
+				"make it smaller, or send a link to the file; our own limit: postconf message_size_limit; to raise it: postconf -e message_size_limit=52428800 && postfix reload"),
+			.permanence = MG_PERMANENCE_PERMANENT },
 		{ .text = "too many recipients|too many rcpt",
 			.actor = MG_ACTOR_WE,
 			.meaning = N_("too many recipients at once"),
@@ -318,6 +326,14 @@ const struct mg_code_row
 			.fix = N_(
 				"see what in it looks like spam; mailguardctl check dnsbl.self dns.spf dns.dkim dns.dmarc; ask the recipient to let you pass"),
 			.check = "dnsbl.self" },
+		{ .text = "tls is required, but was not offered|but our tls engine|cannot start tls|tls handshake failed|tls handshake|starttls: handshake|tls not available|tls engine|no shared cipher|protocol version|ssl_connect error",
+			.actor = MG_ACTOR_RECIPIENT,
+			.meaning = N_("TLS with the next server did not work"),
+			.cause = N_(
+				"this server demands TLS there (smtp_tls_security_level, a policy, MTA-STS or DANE), and their server offers none or a kind that does not fit"),
+			.fix = N_(
+				"try by hand: openssl s_client -starttls smtp -connect %3; to let this domain go: an entry \"DOMAIN may\" in smtp_tls_policy_maps; tell their postmaster"),
+			.permanence = MG_PERMANENCE_TEMPORARY },
 		{ .text = "tls required|tls is required|must issue a starttls|issue a starttls|encryption required|starttls is required|requires tls|encryption needed|requires encryption|use tls",
 			.actor = MG_ACTOR_WE,
 			.meaning = N_("TLS is required before anything else"),

@@ -171,11 +171,24 @@ static bool find_refusal(const struct mg_log_line *line, struct mg_str whole, st
 	return true;
 }
 
-static bool find_in_log(struct mg_str line, struct mg_reply *reply)
+/* `has_none_out`: a line of the log in which nobody replies, whatever the addresses in it imitate. */
+static bool find_in_log(struct mg_str line, struct mg_reply *reply, bool *has_none_out)
 {
 	struct mg_log_line parsed;
 
+	*has_none_out = false;
 	switch (mg_log_line_parse(line, 0, &parsed)) {
+	case MG_LINE_CONNECT:
+	case MG_LINE_DISCONNECT:
+	case MG_LINE_CLIENT:
+	case MG_LINE_PICKUP:
+	case MG_LINE_MESSAGE_ID:
+	case MG_LINE_QUEUED:
+	case MG_LINE_REMOVED:
+	case MG_LINE_RELEASE:
+	case MG_LINE_SASL_FAIL:
+		*has_none_out = true;
+		return false;
 	case MG_LINE_DELIVERY:
 		mg_reply_of_delivery(parsed.reply, parsed.dsn, parsed.status, parsed.relay, reply);
 		return reply->permanence != MG_PERMANENCE_NONE;
@@ -220,10 +233,11 @@ static struct mg_str paragraph(struct mg_str text, struct mg_str line)
 static bool find_in_line(struct mg_str text, struct mg_str line, bool is_first, struct mg_reply *reply)
 {
 	struct mg_codes codes;
+	bool has_none;
 
-	if (find_in_log(line, reply))
+	if (find_in_log(line, reply, &has_none))
 		return true;
-	if (!mg_codes_find(line, is_first, &codes))
+	if (has_none || !mg_codes_find(line, is_first, &codes))
 		return false;
 	*reply = (struct mg_reply){ .words = paragraph(text, line) };
 	take_codes(reply, reply->words, line, &codes);

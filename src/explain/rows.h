@@ -29,10 +29,11 @@ enum mg_speaker {
 struct mg_code_row {
 	enum mg_speaker speaker;
 	const char *code;     /* "550", or its beginning: "5" */
-	const char *enhanced; /* "5.1.1"; X stands for any class, a final * for anything */
+	const char *enhanced; /* "5.1.1"; X stands for any class or digit, a final * for anything */
 	const char *text;     /* "one*two|three": one and later two, or three; lower case */
 	enum mg_actor actor;
-	const char *cause, *fix; /* N_(); %1 is our address as they name it */
+	const char *cause,
+		*fix; /* N_(); %1 our address as they name it, %2 "HOST PORT", %3 "HOST:PORT", %4 the domain */
 	const char *check;
 	const char *meaning; /* N_(); NULL: the code's own */
 	enum mg_side side;
@@ -51,8 +52,8 @@ struct mg_code_name {
 	X(microsoft)                                                                                                   \
 	X(yahoo)                                                                                                       \
 	X(providers)                                                                                                   \
-	X(own_postfix)                                                                                                 \
 	X(signatures)                                                                                                  \
+	X(own_postfix)                                                                                                 \
 	X(enhanced)                                                                                                    \
 	X(basic)
 #define MG_CODE_TABLE(name)                                                                                            \

@@ -2,6 +2,13 @@
 #include "explain/rows.h"
 
 const struct mg_code_row mg_rows_signatures[] = {
+	{ .text = "lost connection after|timeout after",
+		.actor = MG_ACTOR_NOBODY,
+		.permanence = MG_PERMANENCE_TEMPORARY,
+		.meaning = N_("a client of this server went away in the middle"),
+		.cause = N_("a client broke off without goodbye: a scanner, a monitoring probe, or a bad line"),
+		.fix = N_(
+			"nothing, if it is rare or a stranger; if it is a server that should deliver, look at the network between and its packet size (MTU)") },
 	{ .text = "specify at least one working instance",
 		.actor = MG_ACTOR_WE,
 		.permanence = MG_PERMANENCE_TEMPORARY,
@@ -42,7 +49,7 @@ const struct mg_code_row mg_rows_signatures[] = {
 		.cause = N_("Postfix takes comments only on lines of their own; a # behind a value becomes part of it"),
 		.fix = N_("put the comment on a line of its own; postfix check; postfix reload"),
 		.check = "config.postfix.check" },
-	{ .text = "this is not allowed for security reasons|not owned by|writable by other|group or other writable",
+	{ .text = "this is not allowed for security reasons|writable by other|group or other writable",
 		.actor = MG_ACTOR_WE,
 		.permanence = MG_PERMANENCE_TEMPORARY,
 		.meaning = N_("Postfix refuses something for security"),

@@ -220,7 +220,7 @@ static void check_sendmail(const struct mg_check_env *env, struct mg_finding *fi
 const struct mg_check mg_checks_abuse_signs[] = {
 	{ "sasl.failures", N_("nobody guesses passwords"), 0, READ_MS, .run = check_failures },
 	{ "account.rate", N_("how much each account sends"), 0, 5000, .run = check_rate,
-		.follows = { "account.compromised" } },
+		.follows = { "account.compromised" }, .needs = "journal.write" },
 	{ "host.sendmail", N_("mail of this machine's programs"), 0, READ_MS, .run = check_sendmail },
 };
 const size_t mg_checks_abuse_signs_count = sizeof mg_checks_abuse_signs / sizeof mg_checks_abuse_signs[0];

@@ -132,7 +132,16 @@ struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_fi
 	X(state) \
 	X(account) \
 	X(queue) \
-	X(delivery)
+	X(delivery) \
+	X(resolver) \
+	X(dns_host) \
+	X(dns_mx) \
+	X(dns_spf) \
+	X(dns_auth) \
+	X(dns_policy) \
+	X(dns_dane) \
+	X(dnsbl) \
+	X(bulk)
 /* clang-format on */
 #define MG_CHECK_FAMILY(name)                                                                                          \
 	extern const struct mg_check mg_checks_##name[];                                                               \

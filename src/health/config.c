@@ -336,7 +336,8 @@ static void check_smuggling(const struct mg_check_env *env, struct mg_finding *f
 const struct mg_check mg_checks_config[] = {
 	{ "config.postfix.check", N_("postfix check is content"), 1800, 30000, .run = check_postfix },
 	{ "config.postconf.warn", N_("postconf has no warnings"), 0, 2000, .run = check_warnings },
-	{ "config.reload", N_("Postfix has read its configuration"), 0, 5000, .run = check_reload },
+	{ "config.reload", N_("Postfix has read its configuration"), 0, 5000, .run = check_reload,
+		.needs = "service.postfix" },
 	{ "config.compat", N_("defaults of this version"), 0, 2000, .run = check_compatibility },
 	{ "config.hostname", N_("Postfix's own name"), 0, 2000, .run = check_hostname },
 	{ "config.smuggling", N_("no SMTP smuggling"), 0, 2000, .run = check_smuggling },

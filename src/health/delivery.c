@@ -167,7 +167,7 @@ static void show_causes(struct tally *tally, struct mg_finding *finding)
 	for (size_t i = 0; i < tally->cause_count; i++) {
 		struct cause *cause = &tally->causes[i];
 
-		cause->explanation.cause.arg[0] = cause->explanation.fix.arg[0] = cause->explanation.address;
+		mg_explanation_moved(&cause->explanation);
 		if (i < MG_EVIDENCE_MAX - 1)
 			mg_finding_evidence(finding, "%llu times %s %s at %s: %s", (unsigned long long)cause->count,
 				cause->explanation.code, cause->explanation.enhanced, cause->relay, cause->reply);
@@ -313,12 +313,12 @@ static void check_limit(const struct mg_check_env *env, struct mg_finding *findi
 
 const struct mg_check mg_checks_delivery[] = {
 	{ "delivery.4xx", N_("attempts to deliver that were put off"), PERIOD_S, READ_MS, .run = check_4xx,
-		.follows = { "journal.write" } },
+		.follows = { "journal.write" }, .needs = "journal.write" },
 	{ "delivery.5xx", N_("attempts to deliver that failed for good"), PERIOD_S, READ_MS, .run = check_5xx,
-		.follows = { "journal.write" } },
+		.follows = { "journal.write" }, .needs = "journal.write" },
 	{ "delivery.delay", N_("how long deliveries take"), PERIOD_S, READ_MS, .run = check_delay,
-		.follows = { "journal.write" } },
+		.follows = { "journal.write" }, .needs = "journal.write" },
 	{ "limit.provider", N_("whether big receivers limit this server"), PERIOD_S, READ_MS, .run = check_limit,
-		.follows = { "journal.write" } },
+		.follows = { "journal.write" }, .needs = "journal.write" },
 };
 const size_t mg_checks_delivery_count = sizeof mg_checks_delivery / sizeof mg_checks_delivery[0];

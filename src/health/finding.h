@@ -10,7 +10,7 @@
 enum mg_check_state { MG_STATE_OK, MG_STATE_WARN, MG_STATE_CRIT, MG_STATE_UNKNOWN, MG_STATE_MUTED, MG_STATES };
 const char *mg_check_state_name(enum mg_check_state state); /* "ok", "warn", ... */
 
-enum { MG_EVIDENCE_MAX = 16, MG_FINDING_ARENA = 64 * 1024 };
+enum { MG_EVIDENCE_MAX = 48, MG_FINDING_ARENA = 256 * 1024 };
 
 struct mg_finding {
 	struct mg_arena arena; /* all text below that is no literal */

@@ -9,7 +9,14 @@
 #include "health/configuration.h"
 #include "health/fold.h"
 
-enum { LOOK_EVERY_MS = 1000, TROUBLE_PERIOD_S = 5, TROUBLE_SHARE = 12, CACHE_ENTRIES = 2000 };
+enum {
+	LOOK_EVERY_MS = 1000,
+	TROUBLE_PERIOD_S = 5,
+	TROUBLE_SHARE = 12,
+	QUICK_US = 20000,
+	SETTLING_S = 20,
+	CACHE_ENTRIES = 2000
+};
 
 struct result {
 	const struct mg_check *check;
@@ -34,6 +41,7 @@ struct mg_health {
 	pthread_mutex_t lock; /* results, conf, is_stopping */
 	pthread_cond_t wake;
 	const struct mg_conf *conf;
+	int64_t started_us; /* monotonic */
 	bool is_stopping;
 	uint64_t hastened_count;
 	struct result *results;
@@ -159,29 +167,38 @@ static uint64_t hastened_count(struct mg_health *health)
 	return count;
 }
 
-/* Whether what was found now is believed: a check that measures something restless must say so several times. `lock` is held. */
+static bool is_alarm(enum mg_check_state state)
+{
+	return state == MG_STATE_WARN || state == MG_STATE_CRIT;
+}
+
+/* Whether what was found now is believed: of a check that measures something restless, or what is just being started, a change (and a first
+ * alarm) must be seen several times. `lock` is held. */
 static bool is_believed(struct result *result, const struct mg_finding *finding, const struct wanted *wanted)
 {
-	if (wanted->asked != NULL || !result->has_run || finding->state == result->finding.state ||
-		++result->differing >= result->check->steady) {
+	bool is_news = result->has_run ? finding->state != result->finding.state : is_alarm(finding->state);
+
+	if (wanted->asked != NULL || !is_news || ++result->differing >= result->check->steady) {
 		result->differing = 0;
 		return true;
 	}
 	return false;
 }
 
-/* What was mended should soon be seen to be; what is looked at rarely is costly. */
-static unsigned soon(unsigned period_s)
+/* What was mended should soon be seen to be; what is looked at rarely is costly, unless it could not be looked at. */
+static unsigned soon(const struct mg_finding *finding, unsigned period_s, int64_t took_us)
 {
+	if (finding->state == MG_STATE_UNKNOWN && took_us < QUICK_US)
+		return TROUBLE_PERIOD_S;
 	return period_s / TROUBLE_SHARE > TROUBLE_PERIOD_S ? period_s / TROUBLE_SHARE : TROUBLE_PERIOD_S;
 }
 
 /* Takes the finding. `hastened`: how often the checks had been hastened when this one began. What it found may be old news by now. */
 static void store(struct mg_health *health, struct result *result, struct mg_finding *finding,
-	const struct wanted *wanted, unsigned period_s, uint64_t hastened)
+	const struct wanted *wanted, unsigned period_s, int64_t began_us, uint64_t hastened)
 {
 	if (finding->state != MG_STATE_OK && period_s > TROUBLE_PERIOD_S)
-		period_s = soon(period_s);
+		period_s = soon(finding, period_s, mg_mono_us() - began_us);
 	pthread_mutex_lock(&health->lock);
 	result->due_us = hastened == health->hastened_count || finding->state == MG_STATE_OK
 				 ? mg_mono_us() + period_s * MG_S_US
@@ -208,6 +225,22 @@ static const struct result *missing_need(
 	if (need == NULL || !need->has_run || need->finding.state != MG_STATE_CRIT)
 		return NULL;
 	return wanted->asked == NULL || wanted->asked->is_general ? need : NULL;
+}
+
+/* On the schedule, while everything is being started: what it needs is not there yet, and nothing is said of either. */
+static bool is_too_early(const struct mg_health *health, const struct result *result, const struct wanted *wanted)
+{
+	const struct result *need = result_of(health, result->check->needs);
+
+	return wanted->asked == NULL && need != NULL && mg_mono_us() - health->started_us < SETTLING_S * MG_S_US &&
+	       (!need->has_run || need->finding.state != MG_STATE_OK);
+}
+
+static void postpone(struct mg_health *health, struct result *result)
+{
+	pthread_mutex_lock(&health->lock);
+	result->due_us = mg_mono_us() + MG_S_US;
+	pthread_mutex_unlock(&health->lock);
 }
 
 static void look(
@@ -237,6 +270,7 @@ static void run_one(
 	const struct result *need = missing_need(health, result, wanted);
 	struct mg_finding finding;
 	uint64_t hastened = hastened_count(health);
+	int64_t began_us = mg_mono_us();
 
 	mg_finding_init(&finding);
 	if (need == NULL) {
@@ -248,10 +282,10 @@ static void run_one(
 		mg_log(MG_LOG_DEBUG, "check: id=%s, state=%s", result->check->id, mg_check_state_name(finding.state));
 	store(health, result, &finding, wanted,
 		result->check->period_s != 0 ? result->check->period_s : (unsigned)env->conf->health.interval_s,
-		hastened);
+		began_us, hastened);
 }
 
-/* Runs what is wanted, with one environment for all of them. */
+/* Runs what is wanted, with one environment for all of them; ends early when the whole is to stop. */
 static void run_some(struct mg_health *health, const struct wanted *wanted)
 {
 	const struct mg_conf *conf = pin_conf(health);
@@ -263,9 +297,14 @@ static void run_some(struct mg_health *health, const struct wanted *wanted)
 	env.postfix_trouble = health->configuration.trouble;
 	if (mg_query_open(conf->journal.path, &env.query, NULL) != MG_OK)
 		env.query = NULL;
-	for (size_t i = 0; i < health->count; i++)
-		if (is_wanted(&health->results[i], wanted))
+	for (size_t i = 0; i < health->count && !is_stopping(health); i++) {
+		if (!is_wanted(&health->results[i], wanted))
+			continue;
+		if (is_too_early(health, &health->results[i], wanted))
+			postpone(health, &health->results[i]);
+		else
 			run_one(health, &health->results[i], &env, wanted);
+	}
 	mg_query_close(&env.query);
 	pthread_mutex_unlock(&health->running);
 	mg_conf_unref(&conf);
@@ -337,6 +376,7 @@ enum mg_rc mg_health_start(
 		return mg_err_set(err, MG_ENOMEM, "no memory for the health checks");
 	}
 	health->o = *options;
+	health->started_us = mg_mono_us();
 	health->conf = mg_conf_ref(options->conf);
 	health->count = count;
 	for (size_t i = 0; i < count; i++) {

@@ -219,7 +219,7 @@ const struct mg_check mg_checks_log_signs[] = {
 		.follows = { "config.smtpd.dead", "service.postfix" } },
 	{ "log.keywords", N_("words of trouble in the mail log"), 0, READ_MS, .run = check_keywords,
 		.follows = { "log.errors" }, .is_daemons = true },
-	{ "log.alive", N_("the mail log is written"), 0, READ_MS, .run = check_alive },
+	{ "log.alive", N_("the mail log is written"), 0, READ_MS, .run = check_alive, .needs = "journal.write" },
 	{ "log.rotation", N_("the mail log is rotated"), 3600, READ_MS, .run = check_rotation },
 };
 const size_t mg_checks_log_signs_count = sizeof mg_checks_log_signs / sizeof mg_checks_log_signs[0];

@@ -300,7 +300,7 @@ static void check_listen(const struct mg_check_env *env, struct mg_finding *find
 }
 
 const struct mg_check mg_checks_ports[] = {
-	{ "port.listen", N_("Postfix listens where it should"), 0, 5000, .run = check_listen,
-		.follows = { "service.postfix" } },
+	{ "port.listen", N_("Postfix listens where it should"), 0, 5000, .run = check_listen, .steady = 2,
+		.follows = { "service.postfix" }, .needs = "service.postfix" },
 };
 const size_t mg_checks_ports_count = sizeof mg_checks_ports / sizeof mg_checks_ports[0];

@@ -406,6 +406,7 @@ static void check_reasons(const struct mg_check_env *env, struct mg_finding *fin
 
 	if (list_reasons(env, finding, &reasons)) {
 		mg_reasons_sort(&reasons);
+		mg_reasons_remember(&reasons);
 		judge_reasons(env, finding, &reasons);
 	}
 	mg_reasons_fini(&reasons);
@@ -447,18 +448,23 @@ static void check_null_sender(const struct mg_check_env *env, struct mg_finding 
 }
 
 const struct mg_check mg_checks_queue[] = {
-	{ "queue.deferred", N_("how many messages are deferred"), 0, LOOK_MS, .run = check_deferred },
-	{ "queue.active", N_("the active queue has room"), 0, LOOK_MS, .run = check_active },
-	{ "queue.age", N_("how long the oldest deferred message waits"), 0, LOOK_MS, .run = check_age },
-	{ "queue.incoming", N_("new mail passes the incoming queue"), 0, LOOK_MS, .run = check_incoming,
-		.follows = { "service.postfix" } },
-	{ "queue.maildrop", N_("mail handed in by programs is fetched"), 0, LOOK_MS, .run = check_maildrop,
-		.follows = { "service.postfix" } },
-	{ "queue.hold", N_("messages on hold"), 0, LOOK_MS, .run = check_hold },
-	{ "queue.corrupt", N_("damaged queue files"), 0, LOOK_MS, .run = check_corrupt },
-	{ "queue.reasons", N_("why messages are deferred"), 0, LOOK_MS, .run = check_reasons,
-		.follows = { "service.postfix" } },
-	{ "queue.null-sender", N_("bounces in the queue"), 0, LOOK_MS, .run = check_null_sender,
-		.follows = { "service.postfix" } },
+	{ "queue.deferred", N_("how many messages are deferred"), 0, LOOK_MS, .run = check_deferred, .steady = 2,
+		.needs = "service.postfix" },
+	{ "queue.active", N_("the active queue has room"), 0, LOOK_MS, .run = check_active, .steady = 2,
+		.needs = "service.postfix" },
+	{ "queue.age", N_("how long the oldest deferred message waits"), 0, LOOK_MS, .run = check_age, .steady = 2,
+		.needs = "service.postfix" },
+	{ "queue.incoming", N_("new mail passes the incoming queue"), 0, LOOK_MS, .run = check_incoming, .steady = 2,
+		.follows = { "service.postfix" }, .needs = "service.postfix" },
+	{ "queue.maildrop", N_("mail handed in by programs is fetched"), 0, LOOK_MS, .run = check_maildrop, .steady = 2,
+		.follows = { "service.postfix" }, .needs = "service.postfix" },
+	{ "queue.hold", N_("messages on hold"), 0, LOOK_MS, .run = check_hold, .steady = 2,
+		.needs = "service.postfix" },
+	{ "queue.corrupt", N_("damaged queue files"), 0, LOOK_MS, .run = check_corrupt, .steady = 2,
+		.needs = "service.postfix" },
+	{ "queue.reasons", N_("why messages are deferred"), 0, LOOK_MS, .run = check_reasons, .steady = 2,
+		.follows = { "service.postfix" }, .needs = "service.postfix" },
+	{ "queue.null-sender", N_("bounces in the queue"), 0, LOOK_MS, .run = check_null_sender, .steady = 2,
+		.follows = { "service.postfix" }, .needs = "service.postfix" },
 };
 const size_t mg_checks_queue_count = sizeof mg_checks_queue / sizeof mg_checks_queue[0];

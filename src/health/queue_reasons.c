@@ -1,7 +1,10 @@
 /* One message counts once for each of its destinations, whatever the number of its recipients there. */
 #include "health/queue_reasons.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+
+#include "base/clock.h"
 
 static const char others[] = "...";
 
@@ -126,11 +129,8 @@ void mg_reasons_sort(struct mg_reasons *reasons)
 	if (reasons->group_count == 0)
 		return;
 	qsort(reasons->groups, reasons->group_count, sizeof *reasons->groups, by_messages);
-	for (size_t i = 0; i < reasons->group_count; i++) {
-		struct mg_explanation *moved = &reasons->groups[i].explanation;
-
-		moved->cause.arg[0] = moved->fix.arg[0] = moved->address;
-	}
+	for (size_t i = 0; i < reasons->group_count; i++)
+		mg_explanation_moved(&reasons->groups[i].explanation);
 }
 
 const struct mg_reason_domain *mg_reasons_worst(const struct mg_reasons *reasons)
@@ -149,4 +149,48 @@ const struct mg_reason_group *mg_reasons_group_of(const struct mg_reasons *reaso
 		if (strcmp(reasons->groups[i].domain, domain) == 0)
 			return &reasons->groups[i];
 	return NULL;
+}
+
+/* ---- what `status` shows ---- */
+
+static struct {
+	pthread_mutex_t lock;
+	json_t *reasons;
+} last = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static json_t *group_json(const struct mg_reason_group *group)
+{
+	struct mg_buf cause;
+	json_t *json;
+
+	mg_buf_init(&cause, MG_SAY_TEXT);
+	mg_say_english(&cause, &group->explanation.cause);
+	json = json_pack("{s:o, s:I, s:s, s:s, s:o, s:o, s:I}", "domain", mg_json_text(mg_str_z(group->domain)),
+		"count", (json_int_t)group->messages, "code", group->explanation.code, "enhanced",
+		group->explanation.enhanced, "cause", mg_json_text(mg_buf_str(&cause)), "say",
+		mg_say_json(&group->explanation.cause), "oldest", (json_int_t)(group->oldest_us / MG_S_US));
+	mg_buf_fini(&cause);
+	return json;
+}
+
+void mg_reasons_remember(const struct mg_reasons *reasons)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < reasons->group_count && i < MG_REASONS_SHOWN; i++)
+		json_array_append_new(array, group_json(&reasons->groups[i]));
+	pthread_mutex_lock(&last.lock);
+	json_decref(last.reasons);
+	last.reasons = array;
+	pthread_mutex_unlock(&last.lock);
+}
+
+json_t *mg_reasons_last(void)
+{
+	json_t *copy;
+
+	pthread_mutex_lock(&last.lock);
+	copy = last.reasons == NULL ? json_array() : json_deep_copy(last.reasons);
+	pthread_mutex_unlock(&last.lock);
+	return copy;
 }

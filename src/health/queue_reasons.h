@@ -44,4 +44,10 @@ const struct mg_reason_domain *mg_reasons_worst(const struct mg_reasons *reasons
 const struct mg_reason_group *mg_reasons_group_of(
 	const struct mg_reasons *reasons, const char *domain); /* its largest */
 
+/* [{"domain","count","code","enhanced","cause","oldest"}...] of the last look in this process, a new reference, at most MG_REASONS_SHOWN;
+ * "oldest" is its arrival (EPOCH). From any thread. */
+enum { MG_REASONS_SHOWN = 10 };
+json_t *mg_reasons_last(void);
+void mg_reasons_remember(const struct mg_reasons *reasons); /* sorted */
+
 #endif

@@ -143,8 +143,8 @@ const struct mg_check mg_checks_relaying[] = {
 	{ "relay.runtime", N_("no stranger relays through this server"), 0, 1000, .run = check_runtime,
 		.is_daemons = true, .follows = { "self.milter" } },
 	{ "relay.gateway", N_("clients can be told apart by their addresses"), 0, READ_MS, .run = check_gateway,
-		.follows = { "journal.write" } },
-	{ "relay.attempts", N_("who tries to relay"), 0, READ_MS, .run = check_attempts,
-		.follows = { "journal.write" } },
+		.follows = { "journal.write" }, .needs = "journal.write" },
+	{ "relay.attempts", N_("who tries to relay"), 0, READ_MS, .run = check_attempts, .follows = { "journal.write" },
+		.needs = "journal.write" },
 };
 const size_t mg_checks_relaying_count = sizeof mg_checks_relaying / sizeof mg_checks_relaying[0];

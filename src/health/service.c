@@ -437,14 +437,18 @@ ROLE(pop_995, "service.pop.995", MG_ROLE_POP_995)
 
 const struct mg_check mg_checks_service[] = {
 	{ "service.smtp.25", N_("mail from other servers is answered (25)"), 0, DEADLINE_MS, .run = check_smtp_25,
-		OF_POSTFIX },
-	{ "service.smtp.587", N_("people's mail is answered (587)"), 0, DEADLINE_MS, .run = check_smtp_587,
+		.steady = 2, OF_POSTFIX },
+	{ "service.smtp.587", N_("people's mail is answered (587)"), 0, DEADLINE_MS, .run = check_smtp_587, .steady = 2,
 		OF_POSTFIX },
 	{ "service.smtp.465", N_("people's mail in TLS is answered (465)"), 0, DEADLINE_MS, .run = check_smtp_465,
-		OF_POSTFIX },
-	{ "service.imap.143", N_("IMAP is answered (143)"), 0, DEADLINE_MS, .run = check_imap_143, OF_DOVECOT },
-	{ "service.imap.993", N_("IMAP in TLS is answered (993)"), 0, DEADLINE_MS, .run = check_imap_993, OF_DOVECOT },
-	{ "service.pop.110", N_("POP3 is answered (110)"), 0, DEADLINE_MS, .run = check_pop_110, OF_DOVECOT },
-	{ "service.pop.995", N_("POP3 in TLS is answered (995)"), 0, DEADLINE_MS, .run = check_pop_995, OF_DOVECOT },
+		.steady = 2, OF_POSTFIX },
+	{ "service.imap.143", N_("IMAP is answered (143)"), 0, DEADLINE_MS, .run = check_imap_143, .steady = 2,
+		OF_DOVECOT },
+	{ "service.imap.993", N_("IMAP in TLS is answered (993)"), 0, DEADLINE_MS, .run = check_imap_993, .steady = 2,
+		OF_DOVECOT },
+	{ "service.pop.110", N_("POP3 is answered (110)"), 0, DEADLINE_MS, .run = check_pop_110, .steady = 2,
+		OF_DOVECOT },
+	{ "service.pop.995", N_("POP3 in TLS is answered (995)"), 0, DEADLINE_MS, .run = check_pop_995, .steady = 2,
+		OF_DOVECOT },
 };
 const size_t mg_checks_service_count = sizeof mg_checks_service / sizeof mg_checks_service[0];

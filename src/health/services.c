@@ -96,7 +96,7 @@ static void check_postfix(const struct mg_check_env *env, struct mg_finding *fin
 }
 
 const struct mg_check mg_checks_services[] = {
-	{ "service.postfix", N_("Postfix runs"), 15, 10000, .run = check_postfix,
+	{ "service.postfix", N_("Postfix runs"), 5, 10000, .run = check_postfix, .steady = 2,
 		.follows = { "disk.queue", "config.postfix.check" } },
 };
 const size_t mg_checks_services_count = sizeof mg_checks_services / sizeof mg_checks_services[0];

@@ -422,15 +422,18 @@ static void check_loaded(const struct mg_check_env *env, struct mg_finding *find
 }
 
 const struct mg_check mg_checks_tls[] = {
-	{ "tls.cert.expiry", N_("certificates are renewed in time"), PERIOD_S, LOOK_DEADLINE_MS, .run = check_expiry },
-	{ "tls.cert.name", N_("certificates cover the server's name"), PERIOD_S, LOOK_DEADLINE_MS, .run = check_name },
-	{ "tls.cert.chain", N_("certificates can be verified"), PERIOD_S, LOOK_DEADLINE_MS, .run = check_chain },
+	{ "tls.cert.expiry", N_("certificates are renewed in time"), PERIOD_S, LOOK_DEADLINE_MS, .run = check_expiry,
+		.needs = "service.postfix" },
+	{ "tls.cert.name", N_("certificates cover the server's name"), PERIOD_S, LOOK_DEADLINE_MS, .run = check_name,
+		.needs = "service.postfix" },
+	{ "tls.cert.chain", N_("certificates can be verified"), PERIOD_S, LOOK_DEADLINE_MS, .run = check_chain,
+		.needs = "service.postfix" },
 	{ "tls.cert.loaded", N_("the certificates on disk are those served"), PERIOD_S, LOOK_DEADLINE_MS,
-		.run = check_loaded, .steady = 2 },
+		.run = check_loaded, .steady = 2, .needs = "service.postfix" },
 	{ "tls.key", N_("private keys are private, and fit"), PERIOD_S, LOOK_DEADLINE_MS, .run = mg_tls_check_key },
 	{ "tls.protocol", N_("no outdated TLS is offered"), OFFER_PERIOD_S, OFFER_DEADLINE_MS,
-		.run = mg_tls_check_protocol },
+		.run = mg_tls_check_protocol, .needs = "service.postfix" },
 	{ "tls.starttls", N_("TLS is offered, and no password before it"), PERIOD_S, LOOK_DEADLINE_MS,
-		.run = mg_tls_check_starttls },
+		.run = mg_tls_check_starttls, .needs = "service.postfix" },
 };
 const size_t mg_checks_tls_count = sizeof mg_checks_tls / sizeof mg_checks_tls[0];

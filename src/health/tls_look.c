@@ -6,7 +6,7 @@
 #include "base/i18n.h"
 
 /* A STARTTLS that Postfix can't serve makes it write to its postmaster, each time. */
-enum { LIFE_S = 25, FAILED_LIFE_S = 1800, PORT_MS = 5000, OFFER_MS = 1500, LEAST_MS = 100 };
+enum { LIFE_S = 25, ABSENT_LIFE_S = 3, FAILED_LIFE_S = 1800, PORT_MS = 5000, OFFER_MS = 1500, LEAST_MS = 100 };
 
 /* ---- files ---- */
 
@@ -232,6 +232,9 @@ static bool is_fresh(const struct mg_check_env *env, const struct mg_tls_look *l
 
 	if (look->made_us == 0 || look->is_cut || look->postfix != env->postfix)
 		return false;
+	for (size_t i = 0; i < look->port_count; i++)
+		if (!look->port[i].served.is_connected)
+			life_s = ABSENT_LIFE_S; /* whoever was just being started may be there now */
 	for (size_t i = 0; i < look->port_count; i++)
 		if (look->port[i].served.starttls == MG_REPLY_LATER)
 			life_s = FAILED_LIFE_S;

@@ -78,4 +78,18 @@ MG_MUSTCHECK
 enum mg_rc mg_query_logins(struct mg_query *query, int64_t since_us, int64_t deadline_us,
 	void (*see)(void *context, const struct mg_login_outcomes *outcomes), void *context, struct mg_err *err);
 
+/* Messages to recipients at other servers that were sent since `since_us` by logins, trusted clients and this machine itself: per author
+ * domain (that of the envelope where From is not known) and provider; `see` is called for at most 1000 pairs, most messages first.
+ * A message to two recipients counts twice, as providers count it. */
+enum mg_provider { MG_PROVIDER_OTHER, MG_PROVIDER_GMAIL, MG_PROVIDER_YAHOO, MG_PROVIDER_MICROSOFT };
+struct mg_sent {
+	struct mg_str domain; /* lower case; borrowed for the call */
+	enum mg_provider provider;
+	uint64_t messages;
+	uint64_t misaligned; /* whose envelope has a domain that is neither above nor below */
+};
+MG_MUSTCHECK
+enum mg_rc mg_query_sent(struct mg_query *query, int64_t since_us, int64_t deadline_us,
+	void (*see)(void *context, const struct mg_sent *sent), void *context, struct mg_err *err);
+
 #endif

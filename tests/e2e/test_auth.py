@@ -322,6 +322,11 @@ def test_policy_alone_enforces_what_it_can_see():
         assert code == 250, "DNS trouble is no failure: " + text
 
 
+def is_of_message(name):
+    """Not asked by a health check, which is about this server."""
+    return "local.example" not in name and "root-servers" not in name
+
+
 def test_a_burst_from_a_new_domain_asks_once():
     with Lab(zone=zone()) as lab:
         key = Key(lab.root)
@@ -336,6 +341,6 @@ def test_a_burst_from_a_new_domain_asks_once():
         for client in clients:
             assert client.data(message)[0] == 250
             client.quit()
-        asked = lab.dns.questions()
-        assert len(asked) == len(set((name, kind) for name, kind in lab.dns.asked)), sorted(asked)
+        asked = [(name, kind) for name, kind in lab.dns.asked if is_of_message(name)]
+        assert len(asked) == len(set(asked)), sorted(asked)
         assert len(asked) <= 9, sorted(asked)

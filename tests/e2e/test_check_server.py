@@ -5,10 +5,10 @@ import shutil
 import socket
 import subprocess
 
-from lab import Lab, free_port, wait_until, without_overridden
+from healthy import SAFE, healthy
+from lab import Lab, free_port, replace, wait_until, without_overridden
 from wire import SERVER, Wire
 
-SAFE = "smtpd_forbid_bare_newline = normalize\nsmtpd_forbid_unauth_pipelining = yes\n"
 OF_SERVER = ("service.postfix", "port.listen", "disk.queue", "disk.mailbox", "disk.log", "config.postfix.check", "config.postconf.warn",
              "config.reload", "config.compat", "config.hostname", "config.smuggling", "config.table.stale", "config.smtpd.dead",
              "config.smtpd.451")
@@ -32,7 +32,7 @@ def mend(lab, name, *words, state="crit"):
 def add(lab, line, file="main.cf"):
     path = lab.etc / file
     text = path.read_text() + line + "\n"
-    path.write_text(without_overridden(text) if file == "main.cf" else text)
+    replace(path, without_overridden(text) if file == "main.cf" else text)
     lab.age()
 
 
@@ -45,8 +45,25 @@ def changed(lab, line, file="main.cf"):
     try:
         yield
     finally:
-        path.write_text(before)
+        replace(path, before)
         lab.age()
+
+
+def is_well(check):
+    return check["state"] == "ok" or (check["state"], check["id"]) == ("unknown", "system.time")  # no time service in a test
+
+
+def test_a_healthy_server_has_no_finding():
+    """Neither in a process of its own nor in the daemon, nor after a while."""
+    with healthy() as lab:
+        lab.start()
+        lab.send("zoe@stranger.example", "ann@local.example")
+        wait_until("the daemon has looked at everything", lambda: len(lab.mailguard.json("status")["checks"]) > 60)
+        wait_until("what could not be seen while Postfix was starting is seen", lambda: all(map(is_well, lab.mailguard.json("status")["checks"])))
+        troubles = [check for check in lab.mailguard.json("check")["checks"] if not is_well(check)]
+        assert not troubles, troubles
+        assert lab.mailguard.json("status")["state"] == "ok"
+        assert lab.mailguard.ctl("doctor").returncode in (0, 3)
 
 
 def test_faults_of_postfix():

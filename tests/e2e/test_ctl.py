@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 
 from dns_server import DnsServer
-from lab import BUILD, Lab, queue_id_of, wait_until
+from lab import OWN, SOUND_ZONE, BUILD, Lab, queue_id_of, wait_until
 from run import quick
 
 
@@ -83,7 +83,7 @@ def test_json_shapes_and_filters():
 
 
 def test_spanish_and_json_in_every_locale():
-    with Lab() as lab:
+    with Lab(OWN, zone=SOUND_ZONE) as lab:
         lab.start()
         lab.send("zoe@stranger.example", "ann@local.example", address="203.0.113.66")
         lab.record(lambda t: t["recipients"][0]["delivery"] == "sent")

@@ -4,7 +4,7 @@ import subprocess
 import time
 
 from dovecot import Dovecot
-from lab import Lab, free_port
+from lab import Lab, free_port, replace
 from strange_server import StrangeServer, after, binary, closing, endless, one_line, says, silent, trickle
 from test_tls_checks import Authority, HOST, check, expect, reload, secured
 from wire import SERVER, Wire
@@ -34,7 +34,7 @@ STRANGE = {
 def test_smtp_ports_that_misbehave():
     with StrangeServer() as server, Lab(conf=PATIENCE) as lab:
         master = lab.etc / "master.cf"
-        master.write_text(master.read_text().replace(f"127.0.0.1:{lab.port} ", f"127.0.0.1:{server.port} "))
+        replace(master, master.read_text().replace(f"127.0.0.1:{lab.port} ", f"127.0.0.1:{server.port} "))
         lab.age()
         for serve, (state, word) in STRANGE.items():
             server.serve = serve

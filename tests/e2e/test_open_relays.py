@@ -8,7 +8,7 @@ import os
 import smtplib
 import subprocess
 
-from lab import BUILD, Lab, wait_until, without_overridden
+from lab import BUILD, Lab, replace, wait_until, without_overridden
 from wire import SERVER, SERVER6, STRANGER, STRANGER6, Wire
 
 LOGIN = ("ann@mail.local.example", "correct horse")
@@ -63,8 +63,8 @@ def ask(wire, lab, recipient, login=None, **where):
 
 
 def configure(lab, base, lines, table):
-    (lab.etc / "t").write_text(table)
-    (lab.etc / "main.cf").write_text(without_overridden(base + lines.format(etc=lab.etc)))
+    replace(lab.etc / "t", table)
+    replace(lab.etc / "main.cf", without_overridden(base + lines.format(etc=lab.etc)))
     lab.age()
     assert lab.postfix("reload").returncode == 0
 

@@ -1,76 +1,17 @@
 """Certificates, keys and TLS of a real Postfix and a real Dovecot: each fault made, found, mended as printed, and fine again."""
 import contextlib
-import datetime
 import os
 import shutil
 import signal
 import subprocess
 
+from certificates import HOST, Authority, openssl
+from healthy import TLS
 from lab import BUILD, Lab, free_port, wait_until
-
-MAIN_CF = """\
-smtpd_tls_security_level = may
-smtpd_tls_cert_file = {etc}/cert.pem
-smtpd_tls_key_file = {etc}/key.pem
-smtpd_tls_auth_only = yes
-smtpd_tls_protocols = >=TLSv1.2
-smtpd_tls_mandatory_protocols = >=TLSv1.2
-"""
-HOST = "mail.local.example"
-
-
-def openssl(*words, text=None):
-    done = subprocess.run(["openssl", *map(str, words)], input=text, capture_output=True, text=True)
-    assert done.returncode == 0, (words, done.stderr)
-    return done.stdout
-
-
-class Authority:
-    """A private CA with an intermediate one, and a trust store that holds its root."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        directory.mkdir(exist_ok=True)
-        self.serial = 100
-        self.root = self._make("root", "/CN=Test Root", None, ca=True)
-        self.middle = self._make("middle", "/CN=Test Intermediate", self.root, ca=True)
-        self.store = directory / "root.crt"
-
-    def _make(self, name, subject, issuer, ca=False, host=None, days=90, age=10):
-        key, request, certificate = (self.directory / f"{name}.{end}" for end in ("key", "csr", "crt"))
-        if not key.exists():
-            openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
-        openssl("req", "-new", "-key", key, "-subj", subject, "-out", request)
-        extensions = self.directory / f"{name}.ext"
-        extensions.write_text(("basicConstraints=critical,CA:TRUE\n" if ca else "basicConstraints=CA:FALSE\n") +
-                              (f"subjectAltName=DNS:{host}\n" if host else ""))
-        now = datetime.datetime.now(datetime.timezone.utc)
-        self.serial += 1
-        database = self.directory / "index.txt"
-        database.write_text("")
-        (self.directory / "serial").write_text(f"{self.serial:04x}\n")
-        settings = self.directory / "ca.cnf"
-        settings.write_text(f"[ca]\ndefault_ca=d\n[d]\ndir={self.directory}\ndatabase={database}\nserial={self.directory}/serial\n"
-                            f"new_certs_dir={self.directory}\ndefault_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n")
-        signer = (["-selfsign", "-keyfile", key] if issuer is None else
-                  ["-cert", self.directory / f"{issuer}.crt", "-keyfile", self.directory / f"{issuer}.key"])
-        openssl("ca", "-batch", "-notext", "-config", settings, "-in", request, "-out", certificate, "-extfile", extensions, *signer,
-                "-startdate", (now - datetime.timedelta(days=age)).strftime("%Y%m%d%H%M%SZ"),
-                "-enddate", (now - datetime.timedelta(days=age) + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ"))
-        return name
-
-    def give(self, etc, host=HOST, chain=True, days=90, age=10, key=None):
-        """Puts cert.pem and key.pem into the directory `etc`."""
-        self._make("leaf", f"/CN={host}", self.middle, host=host, days=days, age=age)
-        text = (self.directory / "leaf.crt").read_text()
-        (etc / "cert.pem").write_text(text + ((self.directory / "middle.crt").read_text() if chain else ""))
-        shutil.copy(self.directory / "leaf.key", etc / "key.pem")
-        (etc / "key.pem").chmod(0o600)
-
 
 @contextlib.contextmanager
 def secured(master_cf="", main_cf="", conf=""):
-    with Lab(main_cf=MAIN_CF + main_cf, master_cf="tlsmgr unix - - n 1000? 1 tlsmgr\n" + master_cf, conf=conf) as lab:
+    with Lab(main_cf=TLS + main_cf, master_cf="tlsmgr unix - - n 1000? 1 tlsmgr\n" + master_cf, conf=conf) as lab:
         authority = Authority(lab.root / "ca")
         authority.give(lab.etc)
         lab.mailguard.environment["SSL_CERT_FILE"] = str(authority.store)

@@ -2,8 +2,9 @@
 
 A zone is a dict: name -> list of {TYPE: value}, as the vectors of openspf have it. TXT values are a text or a list of
 strings, MX values [preference, name]. A record of type SPF stands for TXT unless the name has TXT itself; {"TXT": "NONE"} is
-none at all. The word "TIMEOUT" in a list: no answer for types not listed before it; "SERVFAIL": that. Names not listed do
-not exist, unless names below them are listed and `empty_names_exist` is set.
+none at all; TLSA values are text as zone files have it ("3 1 1 0123..."). The word "TIMEOUT" in a list: no answer for types not
+listed before it; "SERVFAIL": that. Names not listed do not exist, unless names below them are listed and `empty_names_exist` is
+set. `mood` makes the server answer everything so: "TIMEOUT", "SERVFAIL", "REFUSED"; "" the zone.
 """
 import ipaddress
 import socket
@@ -11,10 +12,11 @@ import socketserver
 import struct
 import threading
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
 NAMES = {number: name for name, number in TYPES.items()}
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, REFUSED = 0, 1, 2, 3, 5
 UDP_BYTES = 1232
+MOODS = {"TIMEOUT": (None, []), "SERVFAIL": (SERVFAIL, []), "REFUSED": (REFUSED, [])}
 
 
 def encode_name(name):
@@ -54,6 +56,9 @@ def encode_data(kind, value):
         return struct.pack("!H", int(value[0])) + encode_name(value[1])
     if kind == "TXT":
         return encode_strings(value)
+    if kind == "TLSA":
+        *numbers, data = value.split()
+        return bytes(map(int, numbers)) + bytes.fromhex(data)
     return encode_name(value)
 
 
@@ -108,6 +113,7 @@ class DnsServer:
         self.zone = Zone(records, empty_names_exist)
         self.delay_s, self.ttl = delay_s, ttl
         self.asked, self.lock = [], threading.Lock()
+        self.mood = ""
         self.script = {}  # name -> function(packet, answer): the bytes to send, or None
         self.open_port()
         self.threads = [threading.Thread(target=self.serve_udp, daemon=True), threading.Thread(target=self.serve_tcp, daemon=True)]
@@ -151,7 +157,7 @@ class DnsServer:
         word = NAMES.get(kind, str(kind))
         with self.lock:
             self.asked.append((name.lower(), word))
-        rcode, records = self.zone.look_up(name, word)
+        rcode, records = MOODS[self.mood] if self.mood else self.zone.look_up(name, word)
         if rcode is None:
             return None
         wire = b""

@@ -105,6 +105,17 @@ dns = {{ servers = ( "{dns}" ); timeout_ms = 1000; tries = 1; }};
 """
 
 
+# What a sound server of the lab's names has in DNS, and the setting that says where it is.
+OWN_ADDRESS = "192.0.2.25"
+OWN = f'health = {{ public_addresses = ( "{OWN_ADDRESS}" ); }};'
+SOUND_ZONE = {
+    "mail.local.example": [{"A": OWN_ADDRESS}],
+    "local.example": [{"MX": [10, "mail.local.example"]}, {"TXT": "v=spf1 mx -all"}],
+    "25.2.0.192.in-addr.arpa": [{"PTR": "mail.local.example"}],
+    "_dmarc.local.example": [{"TXT": "v=DMARC1; p=none; rua=mailto:postmaster@local.example"}],
+}
+
+
 def without_overridden(text):
     """main.cf with the last word on each parameter alone: Postfix warns of every other, at every start of every program."""
     entries = {}
@@ -113,6 +124,13 @@ def without_overridden(text):
         entries.pop(name, None)
         entries[name] = line
     return "\n".join(entries.values()) + "\n"
+
+
+def replace(path, text):
+    """The whole file at once: a program of Postfix that starts meanwhile must not read half of it (it would wait for another Postfix)."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text)
+    fresh.rename(path)
 
 
 def free_port():
@@ -232,8 +250,8 @@ class Lab:
 
     def _write_postfix(self, main_cf, master_cf):
         names = self._names()
-        (self.etc / "main.cf").write_text(without_overridden(MAIN_CF.format(**names) + main_cf.format(**names)))
-        (self.etc / "master.cf").write_text(MASTER_CF.format(**names) + master_cf.format(**names))
+        replace(self.etc / "main.cf", without_overridden(MAIN_CF.format(**names) + main_cf.format(**names)))
+        replace(self.etc / "master.cf", MASTER_CF.format(**names) + master_cf.format(**names))
         self.age()
         (self.etc / "mailboxes").write_text("ann@local.example ann/\nbob@local.example bob/\n")
         (self.etc / "aliases").write_text("info@local.example ann@local.example, bob@local.example\n")

@@ -240,6 +240,9 @@ static void record_value(struct mg_record *record, struct mg_str key, struct mg_
 		record->by_milter = mg_str_eq(value, MG_STR("milter"));
 	else if (mg_str_eq(key, MG_STR("rcpt")))
 		add_recipient(record, value);
+	for (unsigned i = 0; i < MG_RELAY_CLASSES && mg_str_eq(key, MG_STR("class")); i++)
+		if (mg_str_eq(value, mg_str_z(mg_relay_class_name((enum mg_relay_class)i))))
+			record->relay = (enum mg_relay_class)i;
 }
 
 struct mg_record *kit_record(char *text)

@@ -32,6 +32,7 @@
 #define MX_                               "\17"
 #define TXT_                              "\20"
 #define AAAA_                             "\34"
+#define TLSA_                             "\64"
 #define IP(last)                          "\0\4\300\0\2" last
 #define NAME2                             "\1r\7example\0" /* 11 bytes */
 #define SOA(ttl, minimum)                                                                                              \
@@ -70,6 +71,11 @@ static const struct parse_row parse_rows[] = {
 		MG_DNS_FOUND, 0, 1, "v=sp" },
 	{ "text without a string", MG_DNS_TXT, BYTES(HEAD(OK, "\1", "\0") ASK(TXT_) Q RR(TXT_) TTL("\1") "\0\0"),
 		MG_DNS_FOUND, 0, 1, "" },
+	{ "data as it is", MG_DNS_TLSA, BYTES(HEAD(OK, "\1", "\0") ASK(TLSA_) Q RR(TLSA_) TTL("\1") "\0\5abcde"),
+		MG_DNS_FOUND, 0, 1, "abcde" },
+	{ "data that is not there", MG_DNS_TLSA,
+		BYTES(HEAD(OK, "\1", "\0") ASK(TLSA_) Q RR(TLSA_) TTL("\1") "\0\6abcde"), MG_DNS_TROUBLE,
+		MG_DNS_MALFORMED, 0, NULL },
 	{ "an exchange", MG_DNS_MX, BYTES(HEAD(OK, "\1", "\0") ASK(MX_) Q RR(MX_) TTL("\1") "\0\6\0\12\1M\300\14"),
 		MG_DNS_FOUND, 0, 1, "10 m.q.example" },
 	{ "null MX: the root", MG_DNS_MX, BYTES(HEAD(OK, "\1", "\0") ASK(MX_) Q RR(MX_) TTL("\1") "\0\3\0\0\0"),

@@ -333,6 +333,48 @@ static void coverage_counts_what_no_door_saw(void **state)
 	mg_query_close(&query);
 }
 
+static void take_sent(void *context, const struct mg_sent *sent)
+{
+	mg_buf_addf(context, "%.*s/%d=%llu-%llu ", MG_STR_ARGS(sent->domain), (int)sent->provider,
+		(unsigned long long)sent->messages, (unsigned long long)sent->misaligned);
+}
+
+/* Only what went out to others counts: not what came in, was stored here, waits, or is older. */
+static void what_was_sent_is_counted_by_domain_and_provider(void **state)
+{
+	struct mg_query *query = NULL;
+	struct mg_buf seen;
+
+	(void)state;
+	kit_run(&kit,
+		"record q=S1 t=80 pid=31 ip=192.0.2.7 user=ann from=ann@Own.example domain=own.example class=authenticated"
+		" rcpt=a@gmail.com rcpt=b@hosted.example rcpt=c@yahoo.co.uk rcpt=d@hotmail.com rcpt=e@x\n"
+		"client q=S1 t=80 pid=31 ip=192.0.2.7\nqueued q=S1 t=80 from=ann@Own.example\n"
+		"delivery q=S1 t=81 to=a@gmail.com relay=mx.example[203.0.113.1]:25 status=sent\n"
+		"delivery q=S1 t=81 to=b@hosted.example relay=aspmx.l.google.com[203.0.113.2]:25 status=sent\n"
+		"delivery q=S1 t=81 to=c@yahoo.co.uk relay=mx.example[203.0.113.1]:25 status=sent\n"
+		"delivery q=S1 t=81 to=d@hotmail.com relay=mx.example[203.0.113.1]:25 status=deferred\n"
+		"delivery q=S1 t=81 to=e@x relay=local status=sent\n"
+		"record q=S2 t=82 pid=32 ip=127.0.0.1 from=bounce@other.example domain=own.example class=local rcpt=f@gmail.com\n"
+		"client q=S2 t=82 pid=32 ip=127.0.0.1\nqueued q=S2 t=82 from=bounce@other.example\n"
+		"delivery q=S2 t=83 to=f@gmail.com relay=mx.example[203.0.113.1]:25 status=sent\n"
+		"record q=S3 t=84 pid=33 ip=198.51.100.3 from=g@in.example domain=in.example class=inbound rcpt=h@gmail.com\n"
+		"client q=S3 t=84 pid=33 ip=198.51.100.3\nqueued q=S3 t=84 from=g@in.example\n"
+		"delivery q=S3 t=85 to=h@gmail.com relay=mx.example[203.0.113.1]:25 status=sent\nwait 31\n",
+		false);
+	mg_buf_init(&seen, 4096);
+	assert_int_equal(mg_query_open(kit.path, &query, NULL), MG_OK);
+	assert_int_equal(mg_query_sent(query, KIT_EPOCH, mg_mono_us() + 10 * MG_S_US, take_sent, &seen, NULL), MG_OK);
+	assert_string_equal(mg_buf_z(&seen), "own.example/1=3-1 own.example/2=1-0 ");
+	mg_buf_reset(&seen);
+	assert_int_equal(
+		mg_query_sent(query, KIT_EPOCH + 81 * MG_S_US, mg_mono_us() + 10 * MG_S_US, take_sent, &seen, NULL),
+		MG_OK);
+	assert_string_equal(mg_buf_z(&seen), "own.example/1=1-1 ");
+	mg_query_close(&query);
+	mg_buf_fini(&seen);
+}
+
 static void a_replaced_file_is_noticed(void **state)
 {
 	struct mg_recent_filter filter = { 0, "", "", "", "", 10 };
@@ -360,6 +402,7 @@ int main(void)
 	};
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(coverage_counts_what_no_door_saw),
+		cmocka_unit_test(what_was_sent_is_counted_by_domain_and_provider),
 		cmocka_unit_test(every_key_of_the_contract_is_there),
 		cmocka_unit_test(wrong_filters_are_named),
 		cmocka_unit_test(a_passed_deadline_is_told),
