@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/i18n.h"
 #include "ctl/findings.h"
+#include "health/fold.h"
 
 enum { TIMEOUT_S = 60, TIMEOUT_MAX_S = 3600, QUESTIONS = 2000, CACHE = 4000, SELECTOR_MAX = 200 };
 
@@ -36,7 +37,8 @@ static int start_dns(struct mg_probe *probe, int64_t begin_us)
 	}
 	if (mg_resolver_start(&options, &probe->resolver, &err) != MG_OK)
 		return mg_ctl_fail(probe->dns != NULL ? MG_EXIT_USAGE : EXIT_FAILURE, "%s", err.text);
-	probe->env.deadline_us = lookup.deadline_us = dns_end(begin_us, probe->end_us);
+	probe->env.deadline_us = dns_end(begin_us, probe->end_us);
+	lookup.deadline_us = probe->end_us;
 	lookup.source = mg_resolver_source(probe->resolver);
 	probe->env.dns = mg_lookup_new(&lookup);
 	return probe->env.dns == NULL ? mg_ctl_fail(EXIT_FAILURE, _("out of memory")) : MG_EXIT_GO_ON;
@@ -104,8 +106,11 @@ static int look(struct mg_ctl *ctl, struct mg_probe *probe, int64_t begin_us)
 	mg_probe_ports_begin(probe);
 	mg_probe_judge(probe, mg_probe_checks_dns); /* while the ports are looked at */
 	mg_probe_ports_end(probe, is_shown);
+	probe->env.deadline_us = probe->end_us;
+	mg_probe_judge(probe, mg_probe_checks_said);
 	mg_probe_judge(probe, mg_probe_checks_ports);
 	mg_probe_judge(probe, mg_probe_checks_tls);
+	mg_health_fold(probe->checks);
 	if (ctl->json)
 		mg_ctl_print_json(mg_probe_json(probe));
 	else

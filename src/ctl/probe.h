@@ -7,6 +7,7 @@
 #ifndef MG_CTL_PROBE_H
 #define MG_CTL_PROBE_H
 
+#include "auth/result.h"
 #include "ctl/ctl.h"
 #include "health/check.h"
 #include "mail/domain.h"
@@ -43,6 +44,7 @@ struct mg_probe_address {
 	char text[MG_IP_TEXT];
 	char ptr[MG_DOMAIN_TEXT]; /* its name, confirmed if one is; "" */
 	bool is_confirmed;        /* the name leads back */
+	enum mg_result iprev;     /* RFC 8601 section 3 */
 	size_t port_count;
 	struct mg_probe_port port[MG_PROBE_DOORS];
 };
@@ -113,7 +115,7 @@ struct mg_probe_check {
 	const char *id, *title;
 	void (*run)(struct mg_probe *probe, struct mg_finding *finding);
 };
-extern const struct mg_probe_check mg_probe_checks_dns[], mg_probe_checks_ports[],
+extern const struct mg_probe_check mg_probe_checks_dns[], mg_probe_checks_said[], mg_probe_checks_ports[],
 	mg_probe_checks_tls[]; /* end with a NULL id */
 
 /* Adds what these find to `checks`, and what does not apply to `skipped`. */

@@ -127,6 +127,7 @@ static void name_of(struct mg_probe *probe, struct mg_probe_address *address)
 		mg_check_wait(&probe->env);
 	if (iprev != NULL) {
 		output = mg_iprev_output(iprev);
+		address->iprev = output->result;
 		address->is_confirmed = output->result == MG_RESULT_PASS;
 		(void)mg_str_copy(address->ptr, sizeof address->ptr, mg_str_z(output->name));
 		mg_escape_in_place(address->ptr);
@@ -248,12 +249,30 @@ static void from_address(struct mg_probe *probe)
 	domain_of_host(probe, host->name);
 }
 
+/* For later: what may be published of a host, and of the domain. */
+static void prefetch_published(struct mg_probe *probe)
+{
+	static const char *const prefixes[] = { "_mta-sts", "_smtp._tls" };
+	char name[MG_DOMAIN_TEXT + 16];
+
+	for (size_t i = 0; i < probe->host_count; i++) {
+		snprintf(name, sizeof name, "_25._tcp.%s", probe->host[i].name);
+		if (probe->host[i].name[0] != '\0')
+			prefetch(probe, name, MG_DNS_TLSA);
+	}
+	for (size_t i = 0; probe->domain[0] != '\0' && i < sizeof prefixes / sizeof prefixes[0]; i++) {
+		snprintf(name, sizeof name, "%s.%s", prefixes[i], probe->domain);
+		prefetch(probe, name, MG_DNS_TXT);
+	}
+}
+
 void mg_probe_names(struct mg_probe *probe)
 {
 	if (probe->ip.family != MG_IP_NONE)
 		from_address(probe);
 	else
 		from_name(probe);
+	prefetch_published(probe);
 	each_address(probe, ask_name);
 	each_address(probe, name_of);
 }
