@@ -177,11 +177,12 @@ static void check_service(struct mg_probe *probe, struct mg_finding *finding, co
 			say_unseen(probe, finding, service.unseen);
 		return;
 	}
-	if (service.answering == 0) {
+	if (service.answering == 0 && finding->summary.template == NULL) {
 		mg_finding_not_applicable(finding, N_("not offered: the port is shut"));
 		return;
 	}
-	mg_finding_value(finding, service.slowest_s, "s");
+	if (service.answering > 0)
+		mg_finding_value(finding, service.slowest_s, "s");
 	snprintf(time, sizeof time, "%.0f ms", service.slowest_s * 1000);
 	mg_finding_is(finding, MG_STATE_OK, N_("it answers, after at most %1"), time, NULL);
 }

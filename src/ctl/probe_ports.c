@@ -224,10 +224,9 @@ static void show(const struct mg_ports_crew *crew, bool is_over)
 {
 	int64_t left_s = (crew->probe->end_us - mg_mono_us()) / MG_S_US;
 
-	if (is_over)
-		fprintf(stderr, "\r\033[K");
-	else
-		fprintf(stderr, _("\rlooking: %zu of %zu ports, at most %d s more \033[K"), crew->done, crew->count,
+	fprintf(stderr, "\r\033[K");
+	if (!is_over)
+		fprintf(stderr, _("looking: %zu of %zu ports, at most %d s more"), crew->done, crew->count,
 			(int)(left_s < 0 ? 0 : left_s));
 }
 
