@@ -78,6 +78,7 @@ struct mg_probe {
 	const struct mg_dns_answer *mx; /* of the domain; NULL: not asked */
 	bool has_mx;                    /* the hosts are those of the domain's MX records */
 	bool is_null_mx;                /* RFC 7505 */
+	bool is_known_here;             /* DNS has no address of the name, but /etc/hosts does */
 	size_t host_count, hosts_left_out;
 	struct mg_probe_host host[MG_PROBE_HOSTS];
 	struct mg_ports_crew *crew;

@@ -133,6 +133,11 @@ static void check_mx(struct mg_probe *probe, struct mg_finding *finding)
 		judge_exchanges(probe, finding);
 		return;
 	}
+	if (probe->is_known_here) {
+		mg_finding_not_applicable(
+			finding, N_("not looked at: DNS gave no address of the name, this machine's /etc/hosts did"));
+		return;
+	}
 	if (probe->ip.family == MG_IP_NONE && mg_dns_is_silent(finding, probe->name, MG_DNS_MX, probe->mx))
 		return;
 	if (probe->ip.family == MG_IP_NONE)

@@ -226,6 +226,15 @@ struct relaying {
 	size_t asked, refused;
 };
 
+/* Where people hand in their mail, whoever has not logged in is refused for whatever reason, and rightly. */
+static enum mg_relaying meaning_of(const struct mg_probe_seen *seen)
+{
+	enum mg_relaying relaying = seen->port->relaying;
+	bool is_refusal = relaying == MG_RELAYING_NOT_US || relaying == MG_RELAYING_NOT_THERE;
+
+	return is_refusal && !is_needed(seen->port->door) ? MG_RELAYING_REFUSED : relaying;
+}
+
 static void judge_relaying(const struct mg_probe_seen *seen, void *context)
 {
 	static const char *const froms[] = { "<>", "<>", "its own postmaster" };
@@ -238,7 +247,7 @@ static void judge_relaying(const struct mg_probe_seen *seen, void *context)
 		if (served->tried[i].text[0] != '\0')
 			mg_finding_evidence(finding, "%s: MAIL FROM %s, RCPT TO a stranger: %s", seen->where, froms[i],
 				served->tried[i].text);
-	switch (seen->port->relaying) {
+	switch (meaning_of(seen)) {
 	case MG_RELAYING_UNASKED:
 		return;
 	case MG_RELAYING_ACCEPTED:

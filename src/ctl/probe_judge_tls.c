@@ -76,14 +76,29 @@ static const char *const password_fixes[] = {
 		N_("on that server: disable_plaintext_auth = yes in conf.d/10-auth.conf, then: doveadm reload"),
 };
 
+/* Others than these never send a password as it is. */
+static bool has_clear_mechanism(const struct mg_served_words *words)
+{
+	static const char *const names[] = { "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER" };
+	struct mg_str rest = mg_str_z(words->mechanisms), word;
+
+	while (mg_read_word(&rest, " ", &word))
+		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+			if (mg_str_eq_nocase(word, mg_str_z(names[i])))
+				return true;
+	return false;
+}
+
 static bool takes_passwords(const struct mg_probe_seen *seen)
 {
 	const struct mg_served_words *before = &seen->port->served.before;
 
 	switch (seen->port->door->protocol) {
 	case MG_SERVED_SMTP:
-	case MG_SERVED_POP3:
-		return (before->has & MG_SERVED_AUTH) != 0;
+		return has_clear_mechanism(before);
+	case MG_SERVED_POP3: /* without mechanisms it is USER that is offered */
+		return (before->has & MG_SERVED_AUTH) != 0 &&
+		       (before->mechanisms[0] == '\0' || has_clear_mechanism(before));
 	case MG_SERVED_IMAP:
 		return (before->has & MG_SERVED_LOGINDISABLED) == 0;
 	}

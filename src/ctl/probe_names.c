@@ -1,4 +1,5 @@
 /* From the target of a probe to hosts and their addresses: MX (RFC 5321 section 5.1), A, AAAA, PTR. */
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -197,12 +198,37 @@ static bool has_mail_records(struct mg_probe *probe)
 	return ask(probe, name, MG_DNS_TXT)->count > 0;
 }
 
+/* A name that only this machine knows, as "localhost". */
+static void add_known_here(struct mg_probe *probe, struct mg_probe_host *host)
+{
+	const struct hostent *entry;
+
+	sethostent(0);
+	while (host->address != NULL && host->address_count < MG_PROBE_ADDRESSES && (entry = gethostent()) != NULL) {
+		bool is_it = mg_str_eq_nocase(mg_str_z(entry->h_name), mg_str_z(probe->name));
+		struct mg_probe_address *address = &host->address[host->address_count];
+
+		for (char **alias = entry->h_aliases; *alias != NULL; alias++)
+			is_it = is_it || mg_str_eq_nocase(mg_str_z(*alias), mg_str_z(probe->name));
+		if (!is_it || entry->h_addrtype != AF_INET || entry->h_length != 4)
+			continue;
+		address->ip.family = MG_IP_V4;
+		memcpy(address->ip.bytes, entry->h_addr_list[0], 4);
+		mg_ip_text(&address->ip, address->text, sizeof address->text);
+		host->address_count++;
+	}
+	endhostent();
+	probe->is_known_here = host->address_count > 0;
+}
+
 static void without_mx(struct mg_probe *probe)
 {
 	struct mg_probe_host *host = add_host(probe, probe->name, 0);
 
 	addresses_of(probe, host);
-	if (probe->mx->status == MG_DNS_TROUBLE)
+	if (host->address_count == 0)
+		add_known_here(probe, host);
+	if (probe->mx->status == MG_DNS_TROUBLE || probe->is_known_here)
 		return;
 	domain_of_host(probe, probe->name);
 	if (probe->domain[0] == '\0' &&
