@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from dns_server import DnsServer
+from dovecot import Dovecot
 from lab import BUILD, wait_until
 from strange_server import StrangeServer, binary, closing, endless, one_line, says, silent, trickle
 from test_tls_checks import Authority, HOST, openssl, reload, secured, set_to
@@ -228,6 +229,31 @@ def test_open_relays_and_firewalls():
         assert (ports[25], ports[143], ports[587], ports[465], ports[110]) == ("filtered", "filtered", "closed", "open", "closed"), ports
         assert "service.smtp.587" not in checks and "service.smtp.465" in checks, checks
         assert any("2001:db8:f00::1" in line for line in checks["service.smtp.25"]["evidence"]), checks["service.smtp.25"]
+
+
+def test_dovecot_from_outside():
+    with outside() as (there, lab, authority):
+        root = lab.root / "dovecot"
+        root.mkdir()
+        authority.give(root)
+        with Dovecot(root) as dovecot:
+            dovecot.ports = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
+            dovecot.write(more=f"listen = {SERVER}")
+            dovecot.start()
+            said, checks = there.probe()
+            assert said["state"] == "ok", [check for check in said["checks"] if check["state"] != "ok"]
+            for name in ("service.imap.143", "service.imap.993", "service.pop.110", "service.pop.995"):
+                assert checks[name]["state"] == "ok", checks[name]
+            ports = {port["port"]: port for port in said["hosts"][0]["addresses"][0]["ports"]}
+            for number in (143, 993, 110, 995):
+                assert ports[number]["software"] == "Dovecot" and "TLSv1.3" in ports[number]["tls"]["versions"], ports[number]
+            assert not ports[143]["auth_before_tls"], ports[143]
+            dovecot.write(more=f"listen = {SERVER}\ndisable_plaintext_auth = no")
+            dovecot.reload()
+            there.expect("tls.starttls", "warn", f"{SERVER}:143", "disable_plaintext_auth = yes")
+            dovecot.write(more=f"listen = {SERVER}", ssl="no")
+            dovecot.reload()
+            there.expect("tls.starttls", "warn", f"{SERVER}:143", "ssl = required")
 
 
 EXIM = says("220 mail.exim.example ESMTP Exim 4.96 Sun, 22 Nov 2026 10:00:00 +0000\r\n",
