@@ -77,6 +77,17 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+bool mg_str_holds_nocase(struct mg_str s, struct mg_str needle)
+{
+	for (; s.n >= needle.n; s = mg_str_from(s, 1)) {
+		if (mg_str_starts_nocase(s, needle))
+			return true;
+		if (s.n == 0)
+			break;
+	}
+	return false;
+}
+
 struct mg_str mg_str_trim(struct mg_str s)
 {
 	while (s.n > 0 && is_blank(s.p[0]))

@@ -58,6 +58,7 @@ bool mg_str_ends_nocase(struct mg_str s, struct mg_str suffix);
 size_t mg_str_find(struct mg_str s, char c);
 size_t mg_str_rfind(struct mg_str s, char c);
 size_t mg_str_find_str(struct mg_str s, struct mg_str needle);
+bool mg_str_holds_nocase(struct mg_str s, struct mg_str needle); /* ASCII letters only, whatever the locale */
 
 /* Without the spaces, tabs, CRs and LFs at both ends. */
 struct mg_str mg_str_trim(struct mg_str s);

@@ -53,6 +53,7 @@ int mg_ctl_limits(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_release(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_wire(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_relay_check(struct mg_ctl *ctl, int argc, char **argv);
+int mg_ctl_probe(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_reload(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_whatif(struct mg_ctl *ctl, int argc, char **argv);
 int mg_ctl_version(struct mg_ctl *ctl, int argc, char **argv);

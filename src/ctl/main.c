@@ -15,6 +15,8 @@ const struct mg_command mg_commands[] = {
 	{ "doctor", "[--sending | --message QUEUEID|MESSAGE-ID|ADDRESS]",
 		N_("look for a fault step by step, to one cause and one remedy"), mg_ctl_doctor },
 	{ "relay-check", "[--config-dir DIR]", N_("prove whether a stranger can relay"), mg_ctl_relay_check },
+	{ "probe", "HOST|DOMAIN|IP [--dns ADDR:PORT] [--port PORT] [--selector S] [--timeout D] [--no-relay-test]",
+		N_("look at any mail server as others see it"), mg_ctl_probe },
 	{ "trace", "QUEUEID|MESSAGE-ID|ADDRESS|IP", N_("the story of a message, from connect to delivery"),
 		mg_ctl_trace },
 	{ "recent", "[--since D] [--verdict V] [--client IP] [--sender A] [--user U] [--limit N]",

@@ -1,5 +1,5 @@
-/* dns_judge.h - one domain, address or key judged by what DNS says of it: shared by the checks of DNS, which tell all there is to say,
- * and by bulk.sender, which asks only whether it is in order.
+/* dns_judge.h - one domain, address or key judged by what DNS says of it: shared by the checks of DNS and the probe, which tell all there is
+ * to say, and by bulk.sender, which asks only whether it is in order.
  *
  * Each adds evidence to the finding, and the worst it met (finding.h). None says "ok".
  *
@@ -20,5 +20,10 @@ void mg_judge_ptr(
 /* That the name leads back to the address. */
 void mg_judge_ptr_match(
 	const struct mg_check_env *env, const struct mg_own *own, const struct mg_ip *ip, struct mg_finding *finding);
+/* False: nothing is published, and nothing is said. The policy of MTA-STS is fetched. */
+bool mg_judge_mtasts(const struct mg_check_env *env, struct mg_finding *finding, const char *domain);
+bool mg_judge_tlsrpt(const struct mg_check_env *env, struct mg_finding *finding, const char *domain);
+/* What the configured blocklists say. False: there is none. */
+bool mg_judge_listing(const struct mg_check_env *env, const struct mg_ip *ip, struct mg_finding *finding);
 
 #endif

@@ -2,6 +2,7 @@
  * them is passed over. */
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "health/dns_judge.h"
 #include "health/dns_said.h"
 #include "health/https.h"
 #include "health/own.h"
@@ -149,7 +150,7 @@ static void fetch_policy(const struct mg_check_env *env, struct mg_finding *find
 }
 
 /* False: it is not published. */
-static bool judge_mtasts(const struct mg_check_env *env, struct mg_finding *finding, const char *domain)
+bool mg_judge_mtasts(const struct mg_check_env *env, struct mg_finding *finding, const char *domain)
 {
 	const char *name = mg_dns_text(finding, "_mta-sts.%s", domain);
 	const struct mg_dns_answer *answer = mg_check_ask(env, mg_str_z(name), MG_DNS_TXT);
@@ -201,7 +202,7 @@ static void each_domain(const struct mg_check_env *env, struct mg_finding *findi
 
 static void check_mtasts(const struct mg_check_env *env, struct mg_finding *finding)
 {
-	each_domain(env, finding, "_mta-sts", judge_mtasts,
+	each_domain(env, finding, "_mta-sts", mg_judge_mtasts,
 		N_("not applicable: no own domain announces an MTA-STS policy"),
 		N_("the MTA-STS policies can be had and name every MX"));
 }
@@ -226,7 +227,7 @@ static bool has_report_uri(struct mg_str text)
 	return false;
 }
 
-static bool judge_tlsrpt(const struct mg_check_env *env, struct mg_finding *finding, const char *domain)
+bool mg_judge_tlsrpt(const struct mg_check_env *env, struct mg_finding *finding, const char *domain)
 {
 	const char *name = mg_dns_text(finding, "_smtp._tls.%s", domain);
 	const struct mg_dns_answer *answer = mg_check_ask(env, mg_str_z(name), MG_DNS_TXT);
@@ -254,7 +255,7 @@ static bool judge_tlsrpt(const struct mg_check_env *env, struct mg_finding *find
 
 static void check_tlsrpt(const struct mg_check_env *env, struct mg_finding *finding)
 {
-	each_domain(env, finding, "_smtp._tls", judge_tlsrpt,
+	each_domain(env, finding, "_smtp._tls", mg_judge_tlsrpt,
 		N_("not applicable: no own domain asks for reports on TLS"),
 		N_("the TLS reporting records can be used"));
 }

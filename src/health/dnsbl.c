@@ -3,6 +3,7 @@
 
 #include "auth/dnsbl_answer.h"
 #include "base/i18n.h"
+#include "health/dns_judge.h"
 #include "health/dns_said.h"
 #include "health/own.h"
 
@@ -160,6 +161,16 @@ static void judge_address(
 	for (size_t i = 0; dnsbl != NULL && i < mg_dnsbl_output(dnsbl)->count; i++)
 		judge_found(env, finding, mg_dns_shown_ip(finding, ip), &mg_dnsbl_output(dnsbl)->found[i]);
 	mg_arena_fini(&arena);
+}
+
+bool mg_judge_listing(const struct mg_check_env *env, const struct mg_ip *ip, struct mg_finding *finding)
+{
+	struct lists lists = { .count = 0 };
+
+	blocklists_of(env->conf, &lists);
+	if (lists.count > 0)
+		judge_address(env, finding, ip, &lists);
+	return lists.count > 0;
 }
 
 static void check_self(const struct mg_check_env *env, struct mg_finding *finding)

@@ -25,6 +25,7 @@ static bool fails(struct mg_dialogue *dialogue, enum mg_dialogue_state state, in
 {
 	struct mg_err err = { "" };
 
+	dialogue->connect_errno = errnum;
 	(void)mg_err_sys(&err, MG_EIO, errnum, "connect");
 	return ends(dialogue, state, err.text);
 }

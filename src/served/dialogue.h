@@ -27,7 +27,8 @@ enum mg_dialogue_state {
 struct mg_dialogue {
 	enum mg_dialogue_state state; /* once not OPEN it stays so */
 	char trouble[MG_DIALOGUE_TROUBLE];
-	int64_t deadline_us; /* monotonic */
+	int connect_errno;   /* why there is no connection; 0: there was one */
+	int64_t deadline_us; /* monotonic; may be changed at any time */
 	int fd;              /* -1: closed */
 	struct mg_tls *tls;  /* NULL: in clear */
 	char in[MG_DIALOGUE_LINE];

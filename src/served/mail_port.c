@@ -4,8 +4,9 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "served/relaying.h"
 
-enum { LINES_MAX = 100 };
+enum { LINES_MAX = 100, GOOD_BYE_MS = 2000 };
 
 struct look {
 	const struct mg_served_target *target;
@@ -29,6 +30,18 @@ static void never_ends(struct look *look)
 	(void)mg_str_copy(look->talk.trouble, sizeof look->talk.trouble, MG_STR("a reply of more than 100 lines"));
 }
 
+static void keep_line(struct mg_served *served, struct mg_str text)
+{
+	size_t held = strlen(served->listed);
+
+	if (text.n == 0 || held + text.n + 2 > sizeof served->listed)
+		return;
+	if (held > 0)
+		served->listed[held++] = '\n';
+	(void)mg_str_copy(served->listed + held, sizeof served->listed - held, text);
+	mg_escape_in_place(served->listed + held);
+}
+
 /* Reads a reply to its last line; `words` NULL: nobody wants them. MORE: it did not come to an end. */
 static struct mg_reply read_reply(
 	struct look *look, const char *tag, bool is_list, struct mg_served_words *words, char *first_text)
@@ -40,8 +53,10 @@ static struct mg_reply read_reply(
 		mg_reply_read(look->target->protocol, line, tag, is_list, &reply);
 		if (i == 0 && first_text != NULL)
 			keep_text(first_text, line);
-		if (words != NULL)
+		if (words != NULL) {
 			mg_reply_words(look->target->protocol, &reply, words);
+			keep_line(look->served, reply.text);
+		}
 		if (reply.state != MG_REPLY_MORE)
 			return reply;
 	}
@@ -80,16 +95,21 @@ static bool greet(struct look *look)
 
 /* ---- what it can ---- */
 
+/* Without a name: this end of the connection (RFC 5321 section 4.1.4). */
 static void command_ehlo(const struct look *look, char *place, size_t size)
 {
-	const struct mg_ip *ip = look->target->source.family != MG_IP_NONE ? &look->target->source : &look->target->ip;
+	struct sockaddr_storage own = { 0 };
+	socklen_t length = sizeof own;
+	struct mg_ip ip = { 0 };
 	char text[MG_IP_TEXT];
 
-	if (look->target->helo != NULL)
+	if (look->target->helo != NULL) {
 		snprintf(place, size, "EHLO %s", look->target->helo);
-	else
-		snprintf(place, size, "EHLO [%s%s]", ip->family == MG_IP_V6 ? "IPv6:" : "",
-			mg_ip_text(ip, text, sizeof text));
+		return;
+	}
+	if (getsockname(look->talk.fd, (void *)&own, &length) != 0 || !mg_ip_from_sockaddr((void *)&own, &ip, NULL))
+		ip = look->target->ip;
+	snprintf(place, size, "EHLO [%s%s]", ip.family == MG_IP_V6 ? "IPv6:" : "", mg_ip_text(&ip, text, sizeof text));
 }
 
 static struct mg_reply ask(
@@ -115,6 +135,7 @@ static bool hello(struct look *look, struct mg_served_words *words)
 		command_ehlo(look, command, sizeof command);
 	else if (is_pop3)
 		(void)mg_str_copy(command, sizeof command, MG_STR("CAPA"));
+	look->served->listed[0] = '\0';
 	reply = ask(look, command, is_pop3, words, look->served->hello_text);
 	/* a POP3 server need not know CAPA (RFC 2449): it then can nothing that is asked for here */
 	look->served->hello = is_pop3 && reply.state == MG_REPLY_BAD ? MG_REPLY_GOOD : reply.state;
@@ -146,10 +167,57 @@ static bool upgrade(struct look *look)
 	return reply.state == MG_REPLY_GOOD && secure(look);
 }
 
+/* ---- would it relay? ---- */
+
+static void try_to_relay(struct look *look, const struct mg_served_try *try, struct mg_served_tried *tried)
+{
+	char command[MG_SERVED_TEXT];
+	struct mg_reply reply;
+
+	tried->mail = tried->rcpt = MG_REPLY_MORE;
+	snprintf(command, sizeof command, "MAIL FROM:<%s>", try->mail_from);
+	reply = ask(look, command, false, NULL, tried->text);
+	tried->mail = reply.state;
+	tried->code = reply.code;
+	if (reply.state != MG_REPLY_GOOD)
+		return;
+	snprintf(command, sizeof command, "RCPT TO:<%s>", try->rcpt_to);
+	reply = ask(look, command, false, NULL, tried->text);
+	tried->rcpt = reply.state;
+	tried->code = reply.code;
+	(void)ask(look, "RSET", false, NULL, NULL);
+}
+
+static bool is_refused_already(const struct look *look, const char *mail_from)
+{
+	for (size_t i = 0; i < look->served->tried_count; i++)
+		if (mg_str_eq(mg_str_z(look->target->tries[i].mail_from), mg_str_z(mail_from)) &&
+			mg_relaying_of(&look->served->tried[i]) == MG_RELAYING_REFUSED)
+			return true;
+	return false;
+}
+
+static void try_all(struct look *look)
+{
+	struct mg_served *served = look->served;
+
+	for (size_t i = 0; i < look->target->try_count && look->talk.state == MG_DIALOGUE_OPEN; i++) {
+		served->tried_count = i + 1;
+		if (is_refused_already(look, look->target->tries[i].mail_from))
+			continue;
+		try_to_relay(look, &look->target->tries[i], &served->tried[i]);
+		if (served->tried[i].rcpt == MG_REPLY_GOOD)
+			return;
+	}
+}
+
 static void good_bye(struct look *look)
 {
 	static const char *const words[] = { "QUIT", "LOGOUT", "QUIT" };
+	int64_t end_us = mg_mono_us() + GOOD_BYE_MS * MG_MS_US;
 
+	if (look->talk.deadline_us > end_us)
+		look->talk.deadline_us = end_us;
 	(void)ask(look, words[look->target->protocol], false, NULL, NULL);
 }
 
@@ -164,8 +232,10 @@ static void converse(struct look *look)
 		return;
 	if (!greet(look) || !hello(look, served->is_secured ? &served->after : &served->before))
 		return;
-	if (target->secure == MG_SERVED_UPGRADE && (served->before.has & MG_SERVED_STARTTLS) != 0 && upgrade(look))
-		(void)hello(look, &served->after);
+	if (target->secure == MG_SERVED_UPGRADE && (served->before.has & MG_SERVED_STARTTLS) != 0 && upgrade(look) &&
+		!hello(look, &served->after))
+		return;
+	try_all(look);
 }
 
 void mg_served_look(const struct mg_served_target *target, struct mg_served *served)
@@ -174,8 +244,11 @@ void mg_served_look(const struct mg_served_target *target, struct mg_served *ser
 	const struct mg_ip *source = target->source.family == MG_IP_NONE ? NULL : &target->source;
 
 	*served = (struct mg_served){ 0 };
-	served->is_connected = mg_dialogue_open(&look.talk, &target->ip, target->port, source, target->deadline_us);
+	served->is_connected = mg_dialogue_open(&look.talk, &target->ip, target->port, source,
+		target->connect_us == 0 ? target->deadline_us : target->connect_us);
 	served->connect_us = mg_mono_us() - look.started_us;
+	served->connect_errno = look.talk.connect_errno;
+	look.talk.deadline_us = target->deadline_us;
 	if (served->is_connected)
 		converse(&look);
 	served->state = look.talk.state;

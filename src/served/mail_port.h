@@ -1,7 +1,7 @@
 /* mail_port.h - what a mail port serves, seen as a client: any server of SMTP, IMAP or POP3, whoever made it.
  *
- * One look is one connection: greeting, what it says it can, TLS where wished, what it says it can then, good-bye. Nothing is ever
- * authenticated or sent as mail.
+ * One look is one connection: greeting, what it says it can, TLS where wished, what it says it can then, whether it would relay
+ * where that is asked, good-bye. Nothing is ever authenticated or sent as mail: no command goes beyond RCPT.
  *
  * Threads: one owner; blocks up to the deadline. */
 #ifndef MG_SERVED_MAIL_PORT_H
@@ -16,6 +16,13 @@ enum mg_served_secure {
 	MG_SERVED_IMPLICIT, /* TLS from the first byte */
 };
 
+enum { MG_SERVED_TRIES = 3, MG_SERVED_TEXT = 256, MG_SERVED_LISTED = 2048 };
+
+/* One question to an SMTP server: would it take mail of this sender for this recipient? */
+struct mg_served_try {
+	const char *mail_from, *rcpt_to; /* without <> */
+};
+
 struct mg_served_target {
 	enum mg_served_protocol protocol;
 	enum mg_served_secure secure;
@@ -26,13 +33,23 @@ struct mg_served_target {
 	const char *preamble;    /* a line before everything, such as of the PROXY protocol; NULL: none */
 	struct mg_tls_wish wish; /* server name, version */
 	int64_t deadline_us;     /* monotonic: of the whole look */
+	int64_t connect_us;      /* monotonic: of the connection; 0: as the whole */
+	/* SMTP: asked in their order until one is accepted; a sender that was clearly refused relaying is not tried again. */
+	struct mg_served_try tries[MG_SERVED_TRIES];
+	size_t try_count;
 };
 
-enum { MG_SERVED_TEXT = 256 };
+/* What became of a try; texts are whole first lines of replies. */
+struct mg_served_tried {
+	enum mg_reply_state mail, rcpt; /* MORE: not asked, or no answer */
+	unsigned code;                  /* of the last answer */
+	char text[MG_SERVED_TEXT];
+};
 
 struct mg_served {
 	enum mg_dialogue_state state;      /* how it ended: OPEN is well */
 	char trouble[MG_DIALOGUE_TROUBLE]; /* why, "" */
+	int connect_errno;                 /* why there was no connection; 0: there was one */
 	bool is_connected, is_greeted;
 	int64_t connect_us, greet_us; /* from the beginning to the connection and to the first byte of greeting */
 	unsigned code;                /* of an SMTP greeting; 0 */
@@ -41,6 +58,7 @@ struct mg_served {
 	/* What it answered to EHLO, CAPABILITY, CAPA; MORE: nothing. */
 	enum mg_reply_state hello;
 	char hello_text[MG_SERVED_TEXT];
+	char listed[MG_SERVED_LISTED];        /* the lines of the last such answer, by '\n', printable; may be cut */
 	struct mg_served_words before, after; /* TLS. Implicit TLS has no before */
 	enum mg_reply_state starttls;         /* the answer to STARTTLS; MORE: it was not asked */
 	char starttls_text[MG_SERVED_TEXT];
@@ -48,6 +66,8 @@ struct mg_served {
 	char version[16], cipher[64]; /* "TLSv1.3" */
 	unsigned cipher_bits;
 	struct mg_chain *chain; /* what it presented; NULL: nothing */
+	struct mg_served_tried tried[MG_SERVED_TRIES];
+	size_t tried_count;
 };
 
 /* Always leaves a whole `served`, mg_served_fini()'s. */

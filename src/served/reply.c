@@ -162,8 +162,9 @@ static void pop3_word(struct mg_str rest, struct mg_served_words *words)
 		words->has |= MG_SERVED_STARTTLS;
 	else if (mg_str_eq_nocase(word, MG_STR("USER")))
 		words->has |= MG_SERVED_AUTH;
-	else if (mg_str_eq_nocase(word, MG_STR("SASL")))
-		add_mechanisms(rest, words);
+	else if (mg_str_eq_nocase(word, MG_STR("SASL"))) /* without any, none may be used yet */
+		while (mg_read_word(&rest, " ", &word))
+			add_mechanism(word, words);
 }
 
 void mg_reply_words(enum mg_served_protocol protocol, const struct mg_reply *reply, struct mg_served_words *words)

@@ -7,7 +7,9 @@
 
 #include "health/dovecot_listeners.h"
 #include "served/certificate.h"
+#include "served/relaying.h"
 #include "served/reply.h"
+#include "served/software.h"
 
 static void is_printable(const char *text, size_t size)
 {
@@ -32,6 +34,19 @@ static void read_replies(unsigned choice, struct mg_str rest)
 		mg_reply_words(choice % 3, &reply, &words);
 	}
 	is_printable(words.mechanisms, sizeof words.mechanisms);
+}
+
+/* What a server says before it is known who it is. */
+static void guess(struct mg_str text)
+{
+	struct mg_served served = { .tried_count = 1, .tried[0] = { MG_REPLY_GOOD, MG_REPLY_BAD, 550, "" } };
+	size_t at = MG_SERVED_TRIES;
+
+	(void)mg_str_copy(served.greeting_text, sizeof served.greeting_text, text);
+	(void)mg_str_copy(served.listed, sizeof served.listed, text);
+	(void)mg_str_copy(served.tried[0].text, sizeof served.tried[0].text, text);
+	if (mg_software_of(&served).name == NULL || mg_relaying_of_look(&served, &at) == MG_RELAYING_UNASKED || at != 0)
+		abort();
 }
 
 static void read_chain(struct mg_str pem)
@@ -64,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0 || (copy = malloc(size == 1 ? 1 : size - 1)) == NULL)
 		return 0;
 	memcpy(copy, data + 1, size - 1); /* its own block, so that the sanitizer sees its ends */
+	guess(mg_str_of(copy, size - 1));
 	if (data[0] < 32)
 		read_replies(data[0], mg_str_of(copy, size - 1));
 	else if (data[0] < 64)
