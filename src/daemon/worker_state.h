@@ -14,8 +14,8 @@
 #include "daemon/zone_tests.h"
 #include "dns/resolver.h"
 #include "engine/engine.h"
-#include "postfix/follower.h"
 #include "policy/policy.h"
+#include "postfix/follower.h"
 
 enum { MG_EARLY_RECORDS = 1024 };
 
