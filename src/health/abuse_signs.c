@@ -90,8 +90,8 @@ static void judge_failures(
 			N_("many addresses try the same account, or its owner's program still has an old password"),
 			NULL);
 		mg_finding_fix(finding,
-			N_("see where they come from: grep 'authentication failed' /var/log/mail.log | tail; ask the owner, and see to it that the password is a strong one"),
-			NULL);
+			N_("see where they come from: %1; ask the owner, and see to it that the password is a strong one"),
+			mg_check_log_search(env, finding, "authentication failed"), NULL);
 	}
 }
 
@@ -101,7 +101,7 @@ static void check_failures(const struct mg_check_env *env, struct mg_finding *fi
 	struct mg_login_failure *all;
 	size_t count;
 
-	finding->manual = "grep 'authentication failed' /var/log/mail.log | tail; fail2ban-client status";
+	finding->manual = mg_check_log_search(env, finding, "authentication failed");
 	if (tally == NULL)
 		return;
 	if ((all = calloc(MG_TALLY_RING, sizeof *all)) == NULL)
@@ -152,7 +152,7 @@ static bool judge_rate(const struct mg_check_env *env, struct mg_finding *findin
 		NULL);
 	mg_finding_fix(finding,
 		N_("look: mailguardctl recent --user %1; if it is not its owner: change the password, and stop what waits: mailguardctl limits show user:%1"),
-		busiest.login, NULL);
+		mg_finding_quoted(finding, busiest.login), NULL);
 	return true;
 }
 
@@ -181,7 +181,7 @@ static void check_sendmail(const struct mg_check_env *env, struct mg_finding *fi
 	size_t count;
 	char number[16];
 
-	finding->manual = "grep 'pickup.*uid=' /var/log/mail.log | tail";
+	finding->manual = mg_check_log_search(env, finding, "pickup.*uid=");
 	if (tally == NULL)
 		return;
 	if ((all = calloc(MG_TALLY_RING, sizeof *all)) == NULL)

@@ -35,7 +35,8 @@ static bool see(void *context, const struct mg_account_view *view)
 	mg_finding_cause(finding,
 		N_("somebody else may know its password; what speaks for that: mailguardctl limits show user:%1"),
 		view->login, NULL);
-	mg_finding_fix(finding, N_("change its password, then: mailguardctl limits reset user:%1"), view->login, NULL);
+	mg_finding_fix(finding, N_("change its password, then: mailguardctl limits reset user:%1"),
+		mg_finding_quoted(finding, view->login), NULL);
 	show_signs(finding, view);
 	return true;
 }

@@ -106,6 +106,21 @@ const char *mg_check_log_path(const struct mg_check_env *env, struct mg_finding 
 	return mg_read_token(&source, MG_STR("file:")) ? source.p : "";
 }
 
+const char *mg_check_log_search(const struct mg_check_env *env, struct mg_finding *finding, const char *pattern)
+{
+	const char *path = mg_check_log_path(env, finding), *command;
+	struct mg_buf text;
+
+	mg_buf_init(&text, MG_SAY_TEXT);
+	if (path[0] == '\0')
+		mg_buf_addf(&text, "journalctl -o short -g '%s' | tail", pattern);
+	else
+		mg_buf_addf(&text, "grep -E '%s' %s | tail", pattern, mg_finding_quoted(finding, path));
+	command = mg_arena_text(&finding->arena, mg_buf_str(&text), text.n);
+	mg_buf_fini(&text);
+	return command;
+}
+
 struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_finding *finding)
 {
 	const char *source = log_source(env, finding);

@@ -102,7 +102,8 @@ const char *mg_check_program(const struct mg_check_env *env, struct mg_finding *
 
 /* The file of the mail log, in the finding's memory; "": it is in the journal, or not read. */
 const char *mg_check_log_path(const struct mg_check_env *env, struct mg_finding *finding);
-
+/* The command that shows the last lines of the log with this pattern (a literal, as grep -E has it); in the finding's memory. */
+const char *mg_check_log_search(const struct mg_check_env *env, struct mg_finding *finding, const char *pattern);
 /* What the mail log says, read to its end; NULL, and said so: it is not read (not applicable) or can't be (unknown). */
 struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_finding *finding);
 

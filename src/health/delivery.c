@@ -123,7 +123,7 @@ static struct tally *gather(const struct mg_check_env *env, struct mg_finding *f
 	struct tally *tally = calloc(1, sizeof *tally);
 	struct mg_err err = { "" };
 
-	finding->manual = "grep -E 'status=(deferred|bounced)' /var/log/mail.log | tail";
+	finding->manual = mg_check_log_search(env, finding, "status=(deferred|bounced)");
 	if (tally == NULL || env->query == NULL) {
 		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("the record can't be read"), NULL);
 		mg_finding_cause(finding,

@@ -138,6 +138,32 @@ const char *mg_finding_number(struct mg_finding *finding, double value, const ch
 	return keep(finding, text);
 }
 
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr("@._+-:/%=,", c) != NULL);
+}
+
+const char *mg_finding_quoted(struct mg_finding *finding, const char *text)
+{
+	size_t plain = 0;
+	struct mg_buf quoted;
+	const char *kept;
+
+	while (is_plain(text[plain]))
+		plain++;
+	if (text[plain] == '\0' && plain > 0 && text[0] != '-')
+		return text;
+	mg_buf_init(&quoted, MG_SAY_TEXT);
+	mg_buf_addc(&quoted, '\'');
+	for (; *text != '\0' && quoted.n + 8 < MG_SAY_TEXT; text++)
+		mg_buf_add(&quoted, *text == '\'' ? MG_STR("'\\''") : mg_str_of(text, 1));
+	mg_buf_addc(&quoted, '\'');
+	kept = keep(finding, mg_buf_z(&quoted));
+	mg_buf_fini(&quoted);
+	return kept;
+}
+
 static json_t *english(const struct mg_say *sentence)
 {
 	struct mg_buf text;

@@ -50,6 +50,10 @@ void mg_finding_not_applicable(struct mg_finding *finding, const char *template)
 /* A number as an argument: the text lives in the finding. */
 const char *mg_finding_number(struct mg_finding *finding, double value, const char *unit);
 
+/* Text that others wrote, as one word of a command that somebody may type: quoted for the shell where it must be; in the finding's
+ * memory. */
+const char *mg_finding_quoted(struct mg_finding *finding, const char *text);
+
 /* The contract's CHECK object, a new reference. `since_us` is wall time. */
 json_t *mg_finding_json(const struct mg_finding *finding, const char *id, const char *title, int64_t since_us);
 

@@ -13,7 +13,7 @@ static void check_smtpd(const struct mg_check_env *env, struct mg_finding *findi
 	enum mg_check_state state;
 	char line[MG_TALLY_LINE];
 
-	finding->manual = "grep -E 'reached its process limit|limit exceeded' /var/log/mail.log | tail";
+	finding->manual = mg_check_log_search(env, finding, "reached its process limit|limit exceeded");
 	if (tally == NULL)
 		return;
 	processes = mg_log_tally_count(tally, MG_TALLY_PROCESS_LIMIT, now_us, TEN_MINUTES_S);

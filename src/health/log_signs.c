@@ -24,12 +24,16 @@ static void check_errors(const struct mg_check_env *env, struct mg_finding *find
 		{ MG_TALLY_ERROR, 1, 0, N_("the mail server logged %1 errors in 15 minutes") },
 		{ MG_TALLY_WARNING, 50, 0, N_("the mail server logged %1 warnings in 15 minutes") },
 	};
+	static const char *const patterns[] = { [MG_TALLY_PANIC] = "[Pp]anic:",
+		[MG_TALLY_FATAL] = "[Ff]atal:",
+		[MG_TALLY_ERROR] = "[Ee]rror:",
+		[MG_TALLY_WARNING] = "[Ww]arning:" };
 	struct mg_log_tally *tally = mg_check_tally(env, finding);
 	int64_t now_us = mg_wall_us();
 	char line[MG_TALLY_LINE];
 	double total = 0;
 
-	finding->manual = "grep -E 'panic:|fatal:|error:' /var/log/mail.log | tail; journalctl -u postfix -p err";
+	finding->manual = mg_check_log_search(env, finding, "panic:|fatal:|error:|warning:");
 	if (tally == NULL)
 		return;
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -47,7 +51,8 @@ static void check_errors(const struct mg_check_env *env, struct mg_finding *find
 		total += count;
 		mg_finding_is(finding, state, kinds[i].summary, mg_finding_number(finding, count, ""), NULL);
 		mg_finding_cause(finding, "%1", line, NULL);
-		mg_finding_fix(finding, "mailguardctl explain '%1'", line, NULL);
+		mg_finding_fix(finding, N_("let the line be explained: %1 -n 1 | mailguardctl explain"),
+			mg_check_log_search(env, finding, patterns[kinds[i].kind]), NULL);
 	}
 	mg_finding_value(finding, total, "lines");
 	mg_finding_is(finding, MG_STATE_OK, N_("no complaint in the mail log in the last 15 minutes"), NULL);
@@ -61,7 +66,7 @@ static void check_keywords(const struct mg_check_env *env, struct mg_finding *fi
 	int64_t now_us = mg_wall_us();
 	double warn = 3, crit = 10;
 
-	finding->manual = "grep -ciE 'denied|full|timeout|failed|refused' /var/log/mail.log";
+	finding->manual = mg_check_log_search(env, finding, "denied|full|timeout|failed|refused");
 	if (tally == NULL)
 		return;
 	mg_check_threshold(env->conf, "log.keywords", &warn, &crit);
@@ -83,8 +88,8 @@ static void check_keywords(const struct mg_check_env *env, struct mg_finding *fi
 		mg_finding_cause(
 			finding, N_("something has changed: many clients or deliveries meet the same trouble"), NULL);
 		mg_finding_fix(finding,
-			N_("look at the lines: grep -i %1 /var/log/mail.log | tail -20, and let one be explained: mailguardctl explain LINE"),
-			word, NULL);
+			N_("look at the lines: %1; and let one be explained: mailguardctl explain LINE"),
+			mg_check_log_search(env, finding, word), NULL);
 	}
 	mg_finding_is(finding, MG_STATE_OK, N_("the mail log says nothing more often than usual"), NULL);
 }
@@ -120,7 +125,7 @@ static void check_alive(const struct mg_check_env *env, struct mg_finding *findi
 	enum mg_check_state state;
 	double behind_s;
 
-	finding->manual = "tail -n 1 /var/log/mail.log; logger -p mail.info test";
+	finding->manual = mg_check_log_search(env, finding, "postfix");
 	if (tally == NULL)
 		return;
 	logged_us = mg_log_tally_newest_us(tally);

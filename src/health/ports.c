@@ -167,7 +167,7 @@ static void judge_owner(
 		NULL);
 	mg_finding_fix(look->finding,
 		N_("see who it is: ss -tlnp 'sport = :%2'; stop it: systemctl disable --now %1; then: %3 start"),
-		owner.name, mg_finding_number(look->finding, listener->port, ""),
+		mg_finding_quoted(look->finding, owner.name), mg_finding_number(look->finding, listener->port, ""),
 		mg_check_program(look->env, look->finding, "postfix"), NULL);
 }
 
@@ -275,7 +275,7 @@ static void judge_extra(struct look *look)
 			NULL);
 		mg_finding_fix(look->finding,
 			N_("see who it is: ss -tlnp 'sport = :%1'; if it is not wanted: systemctl disable --now %2"),
-			port, owner.name, NULL);
+			port, mg_finding_quoted(look->finding, owner.name), NULL);
 	}
 }
 

@@ -21,6 +21,26 @@ static void read_delays(struct mg_str text, double delays_s[4])
 	}
 }
 
+struct taker {
+	void (*see)(void *context, const struct mg_delivery_attempt *attempt);
+	void *context;
+};
+
+static void take_row(void *context, sqlite3_stmt *stmt)
+{
+	const struct taker *taker = context;
+	struct mg_delivery_attempt attempt = { .time_us = sqlite3_column_int64(stmt, 0),
+		.recipient = mg_column_text(stmt, 1),
+		.relay = mg_column_text(stmt, 2),
+		.status = mg_column_text(stmt, 3),
+		.code = mg_column_text(stmt, 4),
+		.dsn = mg_column_text(stmt, 5),
+		.reply = mg_column_text(stmt, 6) };
+
+	read_delays(mg_column_text(stmt, 7), attempt.delays_s);
+	taker->see(taker->context, &attempt);
+}
+
 enum mg_rc mg_query_deliveries(struct mg_query *query, int64_t since_us, int64_t deadline_us,
 	void (*see)(void *context, const struct mg_delivery_attempt *attempt), void *context, struct mg_err *err)
 {
@@ -28,31 +48,10 @@ enum mg_rc mg_query_deliveries(struct mg_query *query, int64_t since_us, int64_t
 		"SELECT e.time_us,e.recipient,e.relay,e.status,e.code,e.dsn,e.reply,e.delays FROM txn t JOIN event e"
 		" ON e.slot BETWEEN t.seq<<11 AND (t.seq<<11)+2047"
 		" WHERE t.time_us>=?2 AND t.last_line_us>=?1 AND e.kind=?3 AND e.time_us>=?1 LIMIT ?4";
-	sqlite3_stmt *stmt = NULL;
-	enum mg_rc rc = mg_query_begin(query, deadline_us, err);
-	bool is_ok;
+	const int64_t numbers[] = { since_us, since_us - LIFETIME_DAYS * MG_DAY_US, MG_EVENT_DELIVERY,
+		MG_QUERY_DELIVERIES };
+	struct taker taker = { see, context };
 
-	if (rc != MG_OK)
-		return rc;
-	is_ok = mg_query_prepare(query, sql, &stmt);
-	if (is_ok) {
-		sqlite3_bind_int64(stmt, 1, since_us);
-		sqlite3_bind_int64(stmt, 2, since_us - LIFETIME_DAYS * MG_DAY_US);
-		sqlite3_bind_int(stmt, 3, MG_EVENT_DELIVERY);
-		sqlite3_bind_int(stmt, 4, MG_QUERY_DELIVERIES);
-	}
-	while (is_ok && mg_query_row(query, stmt)) {
-		struct mg_delivery_attempt attempt = { .time_us = sqlite3_column_int64(stmt, 0),
-			.recipient = mg_column_text(stmt, 1),
-			.relay = mg_column_text(stmt, 2),
-			.status = mg_column_text(stmt, 3),
-			.code = mg_column_text(stmt, 4),
-			.dsn = mg_column_text(stmt, 5),
-			.reply = mg_column_text(stmt, 6) };
-
-		read_delays(mg_column_text(stmt, 7), attempt.delays_s);
-		see(context, &attempt);
-	}
-	sqlite3_finalize(stmt);
-	return mg_query_end(query, is_ok, err);
+	return mg_query_each(
+		query, sql, numbers, sizeof numbers / sizeof numbers[0], deadline_us, take_row, &taker, err);
 }

@@ -57,6 +57,24 @@ bool mg_query_row(struct mg_query *query, sqlite3_stmt *stmt)
 	return rc == SQLITE_ROW;
 }
 
+enum mg_rc mg_query_each(struct mg_query *query, const char *sql, const int64_t *numbers, size_t count,
+	int64_t deadline_us, void (*take)(void *context, sqlite3_stmt *stmt), void *context, struct mg_err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	enum mg_rc rc = mg_query_begin(query, deadline_us, err);
+	bool is_ok;
+
+	if (rc != MG_OK)
+		return rc;
+	is_ok = mg_query_prepare(query, sql, &stmt);
+	for (size_t i = 0; is_ok && i < count; i++)
+		sqlite3_bind_int64(stmt, (int)i + 1, numbers[i]);
+	while (is_ok && mg_query_row(query, stmt))
+		take(context, stmt);
+	sqlite3_finalize(stmt);
+	return mg_query_end(query, is_ok, err);
+}
+
 static enum mg_rc check_version(struct mg_query *query, struct mg_err *err)
 {
 	sqlite3_stmt *stmt = NULL;

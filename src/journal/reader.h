@@ -28,6 +28,11 @@ enum mg_rc mg_query_end(struct mg_query *query, bool ok, struct mg_err *err);
 bool mg_query_prepare(struct mg_query *query, const char *sql, sqlite3_stmt **stmt_out);
 bool mg_query_row(struct mg_query *query, sqlite3_stmt *stmt); /* steps; false at the end, and keeps a failure */
 
+/* A whole call: one statement, numbers bound to ?1 and so on, `take` for each row. */
+MG_MUSTCHECK
+enum mg_rc mg_query_each(struct mg_query *query, const char *sql, const int64_t *numbers, size_t count,
+	int64_t deadline_us, void (*take)(void *context, sqlite3_stmt *stmt), void *context, struct mg_err *err);
+
 /* The columns that mg_txn_json() reads, of `txn t`. */
 #define MG_TXN_COLUMNS                                                                                                 \
 	"t.seq,t.id,t.time_us,t.queue_id,t.client_ip,t.client_name,t.helo,t.user,t.sender,t.from_domain,"              \

@@ -3,14 +3,20 @@
 
 #include "journal/reader.h"
 
-static void take_row(sqlite3_stmt *stmt, void (*see)(void *, const struct mg_sent *), void *context)
+struct taker {
+	void (*see)(void *context, const struct mg_sent *sent);
+	void *context;
+};
+
+static void take_row(void *context, sqlite3_stmt *stmt)
 {
+	const struct taker *taker = context;
 	struct mg_sent sent = { .domain = mg_column_text(stmt, 0),
 		.provider = (enum mg_provider)sqlite3_column_int(stmt, 1),
 		.messages = (uint64_t)sqlite3_column_int64(stmt, 2),
 		.misaligned = (uint64_t)sqlite3_column_int64(stmt, 3) };
 
-	see(context, &sent);
+	taker->see(taker->context, &sent);
 }
 
 /* Relay classes 1, 3, 4 are local, authenticated and trusted, delivery 1 is sent (record.h). A relay of another server is
@@ -37,17 +43,9 @@ enum mg_rc mg_query_sent(struct mg_query *query, int64_t since_us, int64_t deadl
 							 " r.relay AS relay FROM txn t JOIN recipient r ON r.slot BETWEEN t.seq<<14 AND (t.seq<<14)+16383"
 							 " WHERE t.time_us>=?1 AND t.is_shown=1 AND t.relay IN (1,3,4) AND r.delivery=1 AND r.relay LIKE '%]:%')"
 							 " GROUP BY f, p ORDER BY 3 DESC LIMIT 1000";
-	sqlite3_stmt *stmt = NULL;
-	enum mg_rc rc = mg_query_begin(query, deadline_us, err);
-	bool is_ok;
+	const int64_t numbers[] = { since_us };
+	struct taker taker = { see, context };
 
-	if (rc != MG_OK)
-		return rc;
-	is_ok = mg_query_prepare(query, sql, &stmt);
-	if (is_ok)
-		sqlite3_bind_int64(stmt, 1, since_us);
-	while (is_ok && mg_query_row(query, stmt))
-		take_row(stmt, see, context);
-	sqlite3_finalize(stmt);
-	return mg_query_end(query, is_ok, err);
+	return mg_query_each(
+		query, sql, numbers, sizeof numbers / sizeof numbers[0], deadline_us, take_row, &taker, err);
 }

@@ -29,7 +29,10 @@ def test_complaints_and_words():
         write(lab, [("postfix/smtpd", "error: open database /etc/x.db: No such file or directory")])
         found(lab, "log.errors", "warn", "open database /etc/x.db")
         write(lab, [("postfix/smtpd", "fatal: no SASL authentication mechanisms")])
-        found(lab, "log.errors", "crit", "no SASL authentication mechanisms", "mailguardctl explain")
+        fix = found(lab, "log.errors", "crit", "no SASL authentication mechanisms", "mailguardctl explain")["fix"]
+        lab.type(fix.split(": ", 1)[1])
+        write(lab, [("postfix/smtpd", "fatal: it's $(touch /tmp/x) `id` 'x; id'")])  # a fix is typed: what others wrote has no place in it
+        assert "touch" not in found(lab, "log.errors", "crit")["fix"]
         forget(lab)
         write(lab, [("dovecot", "imap-login: Fatal: master: service(imap-login): child 1 killed with signal 11")])
         found(lab, "log.errors", "crit", "signal 11")

@@ -146,6 +146,20 @@ static void the_worst_is_kept_and_what_stands_alone_is_told(void **unused)
 	mg_finding_fini(&finding);
 }
 
+static void what_others_wrote_is_one_word_of_a_command(void **unused)
+{
+	static const char *const words[][2] = { { "ann@local.example", "ann@local.example" }, { "", "''" },
+		{ "-rf", "'-rf'" }, { "a b", "'a b'" }, { "it's $(id)", "'it'\\''s $(id)'" },
+		{ "x;reboot", "'x;reboot'" } };
+	struct mg_finding finding;
+
+	(void)unused;
+	mg_finding_init(&finding);
+	for (size_t i = 0; i < ROWS(words); i++)
+		assert_string_equal(mg_finding_quoted(&finding, words[i][0]), words[i][1]);
+	mg_finding_fini(&finding);
+}
+
 static void the_registry_is_sound(void **unused)
 {
 	size_t count;
@@ -164,7 +178,7 @@ int main(void)
 		cmocka_unit_test(consequences_are_folded_under_the_farthest_root),
 		cmocka_unit_test(a_value_leaves_its_state_by_more_than_a_little),
 		cmocka_unit_test(the_worst_is_kept_and_what_stands_alone_is_told),
-		cmocka_unit_test(the_registry_is_sound) };
+		cmocka_unit_test(what_others_wrote_is_one_word_of_a_command), cmocka_unit_test(the_registry_is_sound) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,7 +320,7 @@ static bool is_as_told(struct world *w, const struct step *step)
 
 static void start(struct world *w)
 {
-	const struct mg_log_sink sink = { w, take };
+	const struct mg_log_sink sink = { .context = w, .take = take };
 	char source[PATH_SIZE + 8], path[PATH_SIZE];
 
 	(void)snprintf(source, sizeof source, "file:%s", path_of(w, LOG, path));
@@ -467,7 +467,7 @@ static void stopping_is_prompt(void **state)
 	int64_t start_us;
 
 	open_world(&w);
-	assert_int_equal(mg_log_reader_start(source, NULL, &(struct mg_log_sink){ &w, take }, &w.reader, NULL), MG_OK);
+	assert_int_equal(mg_log_reader_start(source, NULL, &(struct mg_log_sink){ .context = &w, .take = take }, &w.reader, NULL), MG_OK);
 	mg_log_reader_stats(w.reader, &stats);
 	assert_string_equal(stats.source, source);
 	start_us = mg_mono_us();
@@ -484,7 +484,7 @@ static void what_is_no_source_is_refused(void **state)
 	struct mg_err err = { { 0 } };
 
 	assert_int_equal(
-		mg_log_reader_start(source, NULL, &(struct mg_log_sink){ NULL, take }, &reader, &err), MG_ESYNTAX);
+		mg_log_reader_start(source, NULL, &(struct mg_log_sink){ .take = take }, &reader, &err), MG_ESYNTAX);
 	assert_null(reader);
 	assert_true(err.text[0] != '\0');
 }
