@@ -59,7 +59,7 @@ static void check_memory(const struct mg_check_env *env, struct mg_finding *find
 			N_("see who takes it: ps aux --sort=-rss | head; then lower the limit: %1 -e default_process_limit=50 && %2 reload"),
 			mg_check_program(env, finding, "postconf"), mg_check_program(env, finding, "postfix"), NULL);
 	}
-	mg_finding_is(finding, MG_STATE_OK, N_("%1 of the memory is available"),
+	mg_finding_is(finding, MG_STATE_OK, N_("the machine has memory: %1 available"),
 		mg_finding_number(finding, percent, "%"), NULL);
 }
 
