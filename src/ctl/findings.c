@@ -40,7 +40,7 @@ static void print_since(const struct mg_ctl *ctl, const json_t *check)
 	char age[32], text[64];
 	int64_t since = mg_ctl_number(check, "since");
 
-	if (since <= 0)
+	if (since <= 0 || mg_wall_us() / MG_S_US <= since + 1) /* seen for the first time just now */
 		return;
 	snprintf(text, sizeof text, _("  (for %s)"), mg_ctl_duration(age, sizeof age, mg_wall_us() / MG_S_US - since));
 	mg_ctl_print(ctl, MG_INK_FAINT, 0, text);

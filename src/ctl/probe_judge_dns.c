@@ -149,6 +149,22 @@ static void check_mx(struct mg_probe *probe, struct mg_finding *finding)
 
 /* ---- dns.ptr, dns.ptr.match, dnsbl ---- */
 
+/* An address that the Internet does not know needs no name there. */
+static bool is_inside(const struct mg_probe_address *address)
+{
+	return address->ptr[0] == '\0' && (mg_ip_is_loopback(&address->ip) || mg_ip_is_private(&address->ip));
+}
+
+static void say_unnamed(const struct mg_probe *probe, struct mg_finding *finding)
+{
+	if (finding->evidence_count > 0)
+		return;
+	if (probe->host_count > 0 && probe->host[0].address_count > 0)
+		mg_finding_not_applicable(finding, N_("not looked at: a private address has no name on the Internet"));
+	else
+		mg_finding_not_applicable(finding, N_("not looked at: no address is known"));
+}
+
 static void check_ptr(struct mg_probe *probe, struct mg_finding *finding)
 {
 	finding->manual = "dig -x ADDRESS";
@@ -159,11 +175,11 @@ static void check_ptr(struct mg_probe *probe, struct mg_finding *finding)
 			const struct mg_probe_address *address = &probe->host[i].address[n];
 
 			finding->manual = mg_dns_text(finding, "dig -x %s", address->text);
-			mg_judge_ptr(&probe->env, &own, &address->ip, finding);
+			if (!is_inside(address))
+				mg_judge_ptr(&probe->env, &own, &address->ip, finding);
 		}
 	}
-	if (finding->evidence_count == 0)
-		mg_finding_not_applicable(finding, N_("not looked at: no address is known"));
+	say_unnamed(probe, finding);
 	mg_finding_is(finding, MG_STATE_OK, N_("every address has a name"), NULL);
 }
 
@@ -255,9 +271,9 @@ static void check_ptr_match(struct mg_probe *probe, struct mg_finding *finding)
 	finding->manual = "dig -x ADDRESS; dig NAME A";
 	for (size_t i = 0; i < probe->host_count; i++)
 		for (size_t n = 0; n < probe->host[i].address_count; n++)
-			judge_match(probe, finding, &probe->host[i], &probe->host[i].address[n]);
-	if (finding->evidence_count == 0)
-		mg_finding_not_applicable(finding, N_("not looked at: no address is known"));
+			if (!is_inside(&probe->host[i].address[n]))
+				judge_match(probe, finding, &probe->host[i], &probe->host[i].address[n]);
+	say_unnamed(probe, finding);
 	mg_finding_is(finding, MG_STATE_OK, N_("address, name and greeting agree"), NULL);
 }
 
