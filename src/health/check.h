@@ -112,12 +112,17 @@ struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_fi
 	X(services) \
 	X(ports) \
 	X(network) \
+	X(firewall) \
+	X(outbound25) \
+	X(fail2ban) \
 	X(disk) \
 	X(system) \
 	X(config) \
 	X(table) \
 	X(submission) \
+	X(dovecot) \
 	X(service) \
+	X(sasl_config) \
 	X(tls) \
 	X(wiring) \
 	X(relay) \
@@ -132,7 +137,8 @@ struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_fi
 	X(state) \
 	X(account) \
 	X(queue) \
-	X(delivery)
+	X(delivery) \
+	X(upkeep)
 /* clang-format on */
 #define MG_CHECK_FAMILY(name)                                                                                          \
 	extern const struct mg_check mg_checks_##name[];                                                               \
