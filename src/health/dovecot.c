@@ -128,7 +128,8 @@ static void judge_process(const struct mg_check_env *env, struct mg_finding *fin
 	if (rc == MG_EPERM) {
 		mg_finding_is(finding, MG_STATE_UNKNOWN, N_("whether Dovecot runs can't be told"), NULL);
 		mg_finding_cause(finding, N_("needs root: %1"), err.text, NULL);
-	} else if (pid != 0 && mg_process_of((pid_t)pid, &process) && strcmp(process.name, "dovecot") == 0) {
+	} else if (pid != 0 && mg_process_of((pid_t)pid, &process) && !process.has_ended &&
+		   strcmp(process.name, "dovecot") == 0) {
 		mg_finding_evidence(finding, "%s: dovecot runs, pid %d", path, (int)pid);
 		judge_login(env, finding, base_dir);
 	} else {

@@ -224,9 +224,19 @@ static bool is_for_logins(const struct look *look, const struct mg_mail_port *po
 	       mg_postfix_is_yes(env->postfix, port->service, "smtpd_sasl_auth_enable");
 }
 
+/* None of them could be seen: what they offer is not known. */
+static void say_unseen(struct look *look, const char *port, const char *trouble)
+{
+	mg_finding_is(look->finding, MG_STATE_UNKNOWN, N_("whether logins are offered can't be told"), NULL);
+	mg_finding_cause(look->finding, N_("%1 does not answer: %2"), port, trouble, NULL);
+	mg_finding_fix(look->finding, "%1 status; mailguardctl check service.postfix service.smtp.587",
+		mg_check_program(look->env, look->finding, "postfix"), NULL);
+}
+
 static void look_at_ports(struct look *look)
 {
-	int looks = 0;
+	int looks = 0, answers = 0;
+	const char *silent = "", *trouble = "";
 
 	for (size_t i = 0; i < look->ports.count && looks < LOOKS_MAX; i++) {
 		const struct mg_mail_port *port = &look->ports.port[i];
@@ -239,12 +249,18 @@ static void look_at_ports(struct look *look)
 		target = mg_mail_port_target(port, until(look->env, LOOK_MS));
 		target.secure = port->is_implicit ? MG_SERVED_IMPLICIT : MG_SERVED_UPGRADE;
 		mg_served_look(&target, &served);
-		if (served.hello == MG_REPLY_GOOD)
+		if (served.hello == MG_REPLY_GOOD) {
 			judge_offer(look, port, &served);
-		else
+			answers++;
+		} else {
 			mg_finding_evidence(look->finding, "%s at %s: %s", port->name, port->text, served.trouble);
+			silent = port->text;
+			trouble = mg_arena_text(&look->finding->arena, mg_str_z(served.trouble), sizeof served.trouble);
+		}
 		mg_served_fini(&served);
 	}
+	if (looks > 0 && answers == 0)
+		say_unseen(look, silent, trouble);
 }
 
 static bool has_people_port(const struct look *look)
