@@ -130,6 +130,9 @@ struct mg_conf {
 		size_t dkim_count;
 		struct mg_threshold_row *thresholds;
 		size_t threshold_count;
+		char *backup_path; /* "": nobody asks */
+		uint64_t backup_period_s;
+		bool updates;
 	} health;
 	struct {
 		char *mail, *exec, *webhook;

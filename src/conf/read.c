@@ -130,7 +130,7 @@ static enum mg_rc read_member(
 	snprintf(path, sizeof path, "%.*s%s%s", MG_STR_ARGS(section), section.n > 0 ? "." : "", name);
 	if ((row = mg_setting_find(mg_str_z(path))) != NULL)
 		return set_value(reader, row, setting);
-	if (section.n > 0 || !mg_setting_is_section(mg_str_z(path)))
+	if (mg_str_find(section, '.') != SIZE_MAX || !mg_setting_is_section(mg_str_z(path)))
 		return mg_read_unknown(reader, setting, section, mg_str_z(name));
 	if (config_setting_type(setting) != CONFIG_TYPE_GROUP)
 		return mg_read_fail(reader, MG_ESYNTAX, setting,
@@ -140,18 +140,46 @@ static enum mg_rc read_member(
 	return MG_OK;
 }
 
+/* A section inside a section, such as health.backup: none lies deeper. */
+static enum mg_rc read_inner(struct mg_reader *reader, const char *section, const config_setting_t *group)
+{
+	char path[PATH_MAX_BYTES];
+	enum mg_rc rc = MG_OK;
+	bool is_section;
+
+	snprintf(path, sizeof path, "%s.%s", section, config_setting_name(group));
+	for (int i = 0; rc == MG_OK && i < config_setting_length(group); i++)
+		rc = read_member(reader, mg_str_z(path), config_setting_get_elem(group, (unsigned)i), &is_section);
+	return rc;
+}
+
+static enum mg_rc read_section(struct mg_reader *reader, const config_setting_t *group)
+{
+	const char *section = config_setting_name(group);
+	enum mg_rc rc = MG_OK;
+	bool is_inner;
+
+	for (int i = 0; rc == MG_OK && i < config_setting_length(group); i++) {
+		const config_setting_t *member = config_setting_get_elem(group, (unsigned)i);
+
+		rc = read_member(reader, mg_str_z(section), member, &is_inner);
+		if (rc == MG_OK && is_inner)
+			rc = read_inner(reader, section, member);
+	}
+	return rc;
+}
+
 static enum mg_rc read_tree(struct mg_reader *reader, const config_setting_t *root)
 {
 	enum mg_rc rc = MG_OK;
 
 	for (int i = 0; rc == MG_OK && i < config_setting_length(root); i++) {
 		const config_setting_t *top = config_setting_get_elem(root, (unsigned)i);
-		bool is_section, is_inner;
+		bool is_section;
 
 		rc = read_member(reader, MG_STR(""), top, &is_section);
-		for (int j = 0; rc == MG_OK && is_section && j < config_setting_length(top); j++)
-			rc = read_member(reader, mg_str_z(config_setting_name(top)),
-				config_setting_get_elem(top, (unsigned)j), &is_inner);
+		if (rc == MG_OK && is_section)
+			rc = read_section(reader, top);
 	}
 	return rc;
 }

@@ -113,12 +113,17 @@ struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_fi
 	X(services) \
 	X(ports) \
 	X(network) \
+	X(firewall) \
+	X(outbound25) \
+	X(fail2ban) \
 	X(disk) \
 	X(system) \
 	X(config) \
 	X(table) \
 	X(submission) \
+	X(dovecot) \
 	X(service) \
+	X(sasl_config) \
 	X(tls) \
 	X(wiring) \
 	X(relay) \
@@ -142,7 +147,8 @@ struct mg_log_tally *mg_check_tally(const struct mg_check_env *env, struct mg_fi
 	X(dns_policy) \
 	X(dns_dane) \
 	X(dnsbl) \
-	X(bulk)
+	X(bulk) \
+	X(upkeep)
 /* clang-format on */
 #define MG_CHECK_FAMILY(name)                                                                                          \
 	extern const struct mg_check mg_checks_##name[];                                                               \

@@ -4,7 +4,7 @@
 #include <sys/statvfs.h>
 
 #include "base/i18n.h"
-#include "health/check.h"
+#include "health/dovecot_conf.h"
 
 enum { PATH_BYTES = 1024 };
 
@@ -113,8 +113,11 @@ static void check_queue(const struct mg_check_env *env, struct mg_finding *findi
 		mg_finding_number(finding, finding->value, "%"), NULL);
 }
 
+enum { PLACES_MAX = 2 };
+
 /* Where Postfix itself puts mail. */
-static size_t mailbox_places(const struct mg_check_env *env, struct mg_finding *finding, const char *places_out[3])
+static size_t mailbox_places(
+	const struct mg_check_env *env, struct mg_finding *finding, const char *places_out[PLACES_MAX])
 {
 	const char *home = mg_check_parameter(env, finding, NULL, "home_mailbox");
 	const char *transport = mg_check_parameter(env, finding, NULL, "virtual_transport");
@@ -129,17 +132,41 @@ static size_t mailbox_places(const struct mg_check_env *env, struct mg_finding *
 	return count;
 }
 
+/* ... and Dovecot: what can't be told of it is dovecot.config's to say. */
+static size_t add_dovecot(const struct mg_check_env *env, struct mg_finding *finding, const char **places)
+{
+	char own[MG_DOVECOT_PLACES][MG_DOVECOT_TEXT];
+	struct mg_dovecot dovecot;
+	size_t count = 0;
+
+	if (mg_dovecot_look(env, &dovecot, NULL) != MG_OK || !dovecot.is_used)
+		return 0;
+	count = mg_dovecot_mailboxes(&dovecot, own);
+	for (size_t i = 0; i < count; i++)
+		places[i] = mg_arena_text(&finding->arena, mg_str_z(own[i]), sizeof own[i]);
+	return count;
+}
+
+static bool was_before(const char *const *places, size_t i)
+{
+	for (size_t before = 0; before < i; before++)
+		if (strcmp(places[before], places[i]) == 0)
+			return true;
+	return false;
+}
+
 static void check_mailbox(const struct mg_check_env *env, struct mg_finding *finding)
 {
-	const char *places[3];
+	const char *places[PLACES_MAX + MG_DOVECOT_PLACES];
 	size_t count;
 
 	finding->manual = "df -h && df -i";
 	if (!mg_check_has_postfix(env, finding))
 		return;
 	count = mailbox_places(env, finding, places);
+	count += add_dovecot(env, finding, places + count);
 	for (size_t i = 0; i < count; i++)
-		if (places[i][0] == '/')
+		if (places[i][0] == '/' && !was_before(places, i))
 			judge(env, finding, "disk.mailbox", places[i], 0,
 				N_("mailboxes have grown, or something else fills their disk"),
 				N_("see who needs most: du -xh --max-depth=2 %1 | sort -h | tail; then enlarge the disk, or: doveadm expunge -A mailbox Trash savedbefore 30d"));
@@ -167,7 +194,7 @@ static void check_log(const struct mg_check_env *env, struct mg_finding *finding
 
 const struct mg_check mg_checks_disk[] = {
 	{ "disk.queue", N_("room for the queue"), 0, 5000, .run = check_queue },
-	{ "disk.mailbox", N_("room for mailboxes"), 0, 5000, .run = check_mailbox, .follows = { "disk.queue" } },
+	{ "disk.mailbox", N_("room for mailboxes"), 0, 8000, .run = check_mailbox, .follows = { "disk.queue" } },
 	{ "disk.log", N_("room for logs"), 0, 5000, .run = check_log, .follows = { "disk.queue" } },
 };
 const size_t mg_checks_disk_count = sizeof mg_checks_disk / sizeof mg_checks_disk[0];

@@ -8,7 +8,7 @@
 #ifndef MG_HEALTH_MAIL_PORTS_H
 #define MG_HEALTH_MAIL_PORTS_H
 
-#include "health/dovecot_listeners.h"
+#include "health/dovecot_conf.h"
 #include "served/mail_port.h"
 
 enum mg_mail_role {

@@ -31,7 +31,7 @@ static int64_t booted_s(void)
 /* "PID (name) S PPID ... starttime ...": the name may hold anything, the last ")" ends it. */
 static bool parse_stat(struct mg_str text, struct mg_process *process_out)
 {
-	enum { PARENT = 2, STARTED = 20 }; /* words behind the name */
+	enum { STATE = 1, PARENT = 2, STARTED = 20 }; /* words behind the name */
 	size_t open = mg_str_find(text, '('), close = mg_str_rfind(text, ')');
 	struct mg_str rest, word;
 	uint64_t number;
@@ -41,6 +41,8 @@ static bool parse_stat(struct mg_str text, struct mg_process *process_out)
 	mg_str_copy(process_out->name, sizeof process_out->name, mg_str_of(text.p + open + 1, close - open - 1));
 	rest = mg_str_from(text, close + 1);
 	for (int i = 1; i <= STARTED && mg_read_word(&rest, " \n", &word); i++) {
+		if (i == STATE)
+			process_out->has_ended = mg_str_eq(word, MG_STR("Z")) || mg_str_eq(word, MG_STR("X"));
 		if (i != PARENT && i != STARTED)
 			continue;
 		if (!mg_str_to_u64(word, INT64_MAX, &number))

@@ -16,6 +16,7 @@ struct mg_process {
 	pid_t pid, parent;
 	char name[MG_PROCESS_NAME]; /* as the kernel has it: at most 15 bytes */
 	int64_t started_s;          /* wall */
+	bool has_ended;             /* a zombie: its parent has not asked for its status yet */
 };
 
 /* False: there is none with that number. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "health/dovecot_listeners.h"
+#include "health/dovecot_conf.h"
 #include "served/certificate.h"
 #include "served/relaying.h"
 #include "served/reply.h"

@@ -63,7 +63,9 @@ class Dovecot:
 
     def start(self):
         with open(self.root / "start.log", "w") as output:  # a pipe would stay open in the daemon
-            subprocess.run(["dovecot", "-c", self.conf], stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True)
+            done = subprocess.run(["dovecot", "-c", self.conf], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        if done.returncode != 0:
+            raise RuntimeError("the private Dovecot did not start: " + (self.root / "start.log").read_text())
         return self
 
     def reload(self):

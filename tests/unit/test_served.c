@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "health/dovecot_listeners.h"
+#include "health/dovecot_conf.h"
 #include "served/certificate.h"
 #include "served/reply.h"
 
