@@ -199,7 +199,7 @@ static void say_fallbacks(const struct mg_check_env *env, struct mg_finding *fin
 	bool is_relay;
 
 	mg_finding_init(&aside);
-	if ((tally = mg_check_tally(env, &aside)) != NULL) {
+	if (master.state == MG_MASTER_RUNS && (tally = mg_check_tally(env, &aside)) != NULL) {
 		is_relay = mg_log_tally_last(tally, MG_TALLY_COMPAT_RELAY, line) > read_us;
 		if (is_relay || mg_log_tally_last(tally, MG_TALLY_COMPAT, line) > read_us) {
 			mg_finding_evidence(finding, "%s", line);

@@ -291,6 +291,6 @@ static void check_sasl(const struct mg_check_env *env, struct mg_finding *findin
 
 const struct mg_check mg_checks_sasl_config[] = {
 	{ "sasl.config", N_("logins to send mail"), 0, 25000, .run = check_sasl,
-		.follows = { "dovecot.sockets", "service.dovecot", "service.postfix" } },
+		.follows = { "dovecot.sockets", "service.dovecot", "service.postfix" }, .needs = "service.postfix" },
 };
 const size_t mg_checks_sasl_config_count = sizeof mg_checks_sasl_config / sizeof mg_checks_sasl_config[0];

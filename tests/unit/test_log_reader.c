@@ -467,7 +467,9 @@ static void stopping_is_prompt(void **state)
 	int64_t start_us;
 
 	open_world(&w);
-	assert_int_equal(mg_log_reader_start(source, NULL, &(struct mg_log_sink){ .context = &w, .take = take }, &w.reader, NULL), MG_OK);
+	assert_int_equal(mg_log_reader_start(
+				 source, NULL, &(struct mg_log_sink){ .context = &w, .take = take }, &w.reader, NULL),
+		MG_OK);
 	mg_log_reader_stats(w.reader, &stats);
 	assert_string_equal(stats.source, source);
 	start_us = mg_mono_us();
