@@ -46,21 +46,21 @@ static void check_smtpd(const struct mg_check_env *env, struct mg_finding *findi
 
 static void check_dovecot(const struct mg_check_env *env, struct mg_finding *finding)
 {
+	struct mg_log_tally *tally = mg_check_tally(env, finding);
 	struct mg_dovecot dovecot;
-	struct mg_log_tally *tally;
 	int64_t now_us = mg_wall_us();
 	enum mg_check_state state;
 	char line[MG_TALLY_LINE];
 	unsigned count;
 
 	finding->manual = "doveadm log errors";
-	if (mg_dovecot_look(env, &dovecot, NULL) == MG_OK && !dovecot.is_used) {
+	if (tally == NULL)
+		return;
+	count = mg_log_tally_count(tally, MG_TALLY_DOVECOT_LIMIT, now_us, HOUR_S);
+	if (count == 0 && mg_dovecot_look(env, &dovecot, NULL) == MG_OK && !dovecot.is_used) {
 		mg_finding_not_applicable(finding, N_("not applicable: Dovecot is not used here"));
 		return;
 	}
-	if ((tally = mg_check_tally(env, finding)) == NULL)
-		return;
-	count = mg_log_tally_count(tally, MG_TALLY_DOVECOT_LIMIT, now_us, HOUR_S);
 	mg_finding_value(finding, count, "times");
 	state = mg_check_grade(env, "dovecot.limits", count, 1, 10);
 	if (count > 0 && state != MG_STATE_OK) {

@@ -178,6 +178,29 @@ def test_firewall_of_old_iptables():
         iptables_rows(lab, listeners, "-legacy")
 
 
+def test_firewall_of_ufw():
+    with walled() as (lab, listeners):
+        for name, place in (("etc", "/etc/ufw"), ("lib", "/lib/ufw")):
+            shutil.copytree(place, lab.root / "ufw" / name, symlinks=True)
+        mounts = f"mount --make-rprivate /; mount --bind {lab.root}/ufw/etc /etc/ufw; mount --bind {lab.root}/ufw/lib /lib/ufw; "
+
+        def ufw(command):
+            sh(f"unshare -m sh -c '{mounts}{command}'")
+
+        ufw("ufw allow 22/tcp; ufw --force enable")
+        fix = found(lab, "firewall.inbound", "crit", "25 (IPv4)", "587 (IPv6)", "ufw allow 25/tcp")["fix"]
+        assert fix == "ufw allow 25/tcp && ufw allow 587/tcp" and not any(listeners.all_reached()), fix
+        ufw(fix)
+        found(lab, "firewall.inbound", "ok")
+        assert all(listeners.all_reached())
+        ufw("ufw deny 25/tcp")
+        ufw(found(lab, "firewall.inbound", "crit", "ufw allow 25/tcp")["fix"])
+        found(lab, "firewall.inbound", "ok")
+        sh("iptables -I INPUT -p tcp --dport 25 -j DROP")  # before what ufw has made
+        lab.type(found(lab, "firewall.inbound", "crit", "iptables -I INPUT")["fix"])
+        found(lab, "firewall.inbound", "ok")
+
+
 def test_firewall_where_it_can_not_be_told():
     with Lab() as lab:
         assert "not applicable" in found(lab, "firewall.inbound", "ok")["summary"]  # loopback alone
