@@ -432,7 +432,7 @@ ROLE(imap_993, "service.imap.993", MG_ROLE_IMAP_993)
 ROLE(pop_110, "service.pop.110", MG_ROLE_POP_110)
 ROLE(pop_995, "service.pop.995", MG_ROLE_POP_995)
 
-#define OF_POSTFIX .follows = { "service.postfix" }, .needs = "service.postfix"
+#define OF_POSTFIX .follows = { "service.postfix", "config.smtpd.dead" }, .needs = "service.postfix"
 #define OF_DOVECOT .follows = { "service.dovecot" }, .needs = "service.dovecot"
 
 const struct mg_check mg_checks_service[] = {

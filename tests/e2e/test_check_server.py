@@ -193,6 +193,26 @@ def test_one_root_cause_is_told_once():
         assert checks["log.reader"]["root"] == "self.milter"
 
 
+def test_two_faults_at_once():
+    """Each is told as a cause of its own, with its own remedy; what follows from either is folded under it."""
+    with healthy() as lab:
+        lab.start()
+        add(lab, "smtpd_relay_restrictions = permit_mynetworks")
+        lab.postfix("reload")
+        lab.dns.zone.forget("_dmarc.local.example")
+        checks = lab.checks()
+        causes = {name for name, check in checks.items() if check["state"] in ("warn", "crit") and "root" not in check}
+        assert {"config.smtpd.dead", "dns.dmarc"} <= causes <= {"config.smtpd.dead", "dns.dmarc", "wiring.milter", "wiring.policy",
+                                                                "self.milter", "tls.cert.chain"}, checks
+        assert checks["service.smtp.25"]["root"] == "config.smtpd.dead" and checks["bulk.sender"]["root"] == "dns.dmarc"
+        lab.type(checks["config.smtpd.dead"]["fix"])
+        lab.dns.zone.add({"_dmarc.local.example": [{"TXT": checks["dns.dmarc"]["fix"].split('"')[1]}]})
+        for word in ("stop", "start"):  # master waits a minute before it starts a dead smtpd again
+            lab.postfix(word)
+        wait_until("both are mended", lambda: {lab.check(name)["state"] for name in ("config.smtpd.dead", "dns.dmarc", "service.smtp.25")}
+                   == {"ok"})
+
+
 def test_unknown_users_and_logins():
     """Judged by the configuration alone: nothing has to run."""
     with Wire() as wire, wire.at("server"), Lab(main_cf=f"inet_interfaces = {SERVER}, 127.0.0.1\nmydestination = local.example\n"
