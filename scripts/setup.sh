@@ -3,7 +3,7 @@
 PACKAGES_BUILD="gcc make autoconf automake pkg-config gettext libc6-dev libmilter-dev libevent-dev libconfig-dev
 	libsqlite3-dev libjansson-dev libsystemd-dev libcmocka-dev uthash-dev
 	libc-ares-dev libhiredis-dev libssl-dev libidn2-dev libpsl-dev libpcre2-dev libcurl4-openssl-dev"
-PACKAGES_LAB="postfix python3 libsasl2-modules sasl2-bin iproute2"
+PACKAGES_LAB="postfix python3 libsasl2-modules sasl2-bin iproute2 openssl"
 PACKAGES_TEST="libyaml-dev python3-yaml python3-dkim python3-spf python3-nacl clang clang-format cppcheck libclang-rt-14-dev mandoc valgrind procps xz-utils git redis-server openssl
 	dovecot-imapd dovecot-lmtpd dovecot-pop3d fail2ban iptables nftables ufw"
 # The peers that `make bench` measures when they are there; nothing here installs them.

@@ -15,6 +15,14 @@ smtpd_tls_mandatory_protocols = >=TLSv1.2
 SAFE = "smtpd_forbid_bare_newline = normalize\nsmtpd_forbid_unauth_pipelining = yes\n"
 
 
+OF_MACHINE = ("disk.", "system.", "net.", "firewall.", "fail2ban.")
+
+
+def is_well(check):
+    """Whether the lab is well there; how the machine it runs on fares is not its business."""
+    return check["state"] == "ok" or check["id"].startswith(OF_MACHINE)
+
+
 @contextlib.contextmanager
 def healthy(main_cf="", master_cf="", conf="", zone=None):
     """The lab, its authority given; nothing is started yet."""
