@@ -434,7 +434,7 @@ def test_mta_sts_policy_is_fetched_and_names_every_mx():
 
 def test_bulk_rules_are_judged_by_what_was_sent():
     sink_port = free_port()
-    conf = OWN.replace("};", 'thresholds = { "bulk.sender" = { crit = 3; }; }; };')
+    conf = OWN.replace("thresholds = {", 'thresholds = { "bulk.sender" = { crit = 3; };')
     with World(conf, main_cf="mynetworks = 127.0.0.0/8\nsmtp_tls_security_level = may\n") as lab:
         with (lab.etc / "transport").open("a") as transport:
             transport.write(f"gmail.com smtp:[127.0.0.1]:{sink_port}\n")
