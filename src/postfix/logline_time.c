@@ -1,4 +1,5 @@
 /* The two stamps of a mail log: "Nov  1 19:36:37", local and without a year, and RFC 3339. */
+#include <pthread.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -47,6 +48,18 @@ static bool read_day(struct mg_str *rest, int *day_out)
 	       *day_out >= 1 && *day_out <= 31;
 }
 
+/* The system's time zone is one for all threads, and mktime(3) looks whether it is another at every call. */
+static time_t local_time(struct tm *tm)
+{
+	static pthread_mutex_t zone = PTHREAD_MUTEX_INITIALIZER;
+	time_t then;
+
+	pthread_mutex_lock(&zone);
+	then = mktime(tm);
+	pthread_mutex_unlock(&zone);
+	return then;
+}
+
 /* The newest year in which the stamp lies at most a day ahead of now; 29 February skips the years without it. */
 static bool with_year(const struct tm *stamp, int64_t now_wall_us, int64_t *time_us_out)
 {
@@ -61,7 +74,7 @@ static bool with_year(const struct tm *stamp, int64_t now_wall_us, int64_t *time
 
 		tm.tm_year = today.tm_year - back;
 		tm.tm_isdst = -1;
-		then = mktime(&tm);
+		then = local_time(&tm);
 		if (tm.tm_mon != stamp->tm_mon || then > now + 86400)
 			continue;
 		*time_us_out = (int64_t)then * MG_S_US;
