@@ -146,6 +146,15 @@ static void say_missing(struct look *look, const struct mg_postfix_service *serv
 	mg_finding_fix(look->finding, "%1 stop; %1 start", mg_check_program(look->env, look->finding, "postfix"), NULL);
 }
 
+/* Postfix's master, or a child of it, which has its listening sockets too; systemd may hold them for it. */
+static bool is_masters(const struct mg_process *process)
+{
+	struct mg_process parent;
+
+	return strcmp(process->name, "master") == 0 || strcmp(process->name, "systemd") == 0 ||
+	       (mg_process_of(process->parent, &parent) && strcmp(parent.name, "master") == 0);
+}
+
 /* Whoever has the port must be Postfix's master; who it is can only be seen by root. */
 static void judge_owner(
 	struct look *look, const struct mg_postfix_service *service, const char *place, const struct listener *listener)
@@ -158,7 +167,7 @@ static void judge_owner(
 		return;
 	}
 	mg_finding_evidence(look->finding, "%s: %s (pid %d) listens on %s", service->id, owner.name, (int)pid, place);
-	if (strcmp(owner.name, "master") == 0 || strcmp(owner.name, "systemd") == 0)
+	if (is_masters(&owner))
 		return;
 	mg_finding_is(look->finding, MG_STATE_CRIT, N_("%1 holds %2, which is Postfix's"), owner.name, place, NULL);
 	mg_finding_alone(look->finding);
@@ -258,7 +267,7 @@ static void judge_extra(struct look *look)
 		(void)mg_process_of(mg_process_of_socket(listener->inode), &owner);
 		mg_finding_evidence(
 			look->finding, "port %s: %s listens, and master.cf knows nothing of it", port, owner.name);
-		if (strcmp(owner.name, "master") == 0) {
+		if (is_masters(&owner)) {
 			mg_finding_is(look->finding, MG_STATE_WARN,
 				N_("Postfix still listens on port %1, which master.cf no longer has"), port, NULL);
 			mg_finding_cause(look->finding,
